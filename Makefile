@@ -1,0 +1,82 @@
+# Every target sets up what it needs. PYTHON names the interpreter, ARGS goes to the tool that is run:
+#   make test ARGS="-k registry"      make demo PYTHON=python3.13
+
+PYTHON ?= python3
+PY := .venv/bin/python
+UV := $(PY) -m uv
+READY := .venv/.stamp
+INTEROP := .venv-interop/.stamp
+WHEELS := .venv-wheels/bin
+MEMBERS := core $(patsubst %/pyproject.toml,%,$(wildcard providers/*/pyproject.toml))
+EXPORT := $(UV) export -q --frozen --no-emit-workspace --no-header --no-annotate
+
+export UV_SYSTEM_CERTS ?= 1
+export UV_PYTHON_DOWNLOADS ?= never
+
+.PHONY: demo test lint format types wheels interop-env lock lock-check changelog clean
+
+demo: $(READY)
+	@$(PY) examples/demo.py $(ARGS)
+
+test: $(READY) $(INTEROP)
+	$(PY) -m pytest $(ARGS)
+
+lint: $(READY)
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+
+format: $(READY)
+	$(PY) -m ruff check --fix-only
+	$(PY) -m ruff format
+
+types: $(READY)
+	$(PY) -m mypy $(ARGS)
+
+# Builds everything, checks what is inside, then uses it in a clean environment, from outside the tree.
+wheels: $(READY)
+	rm -rf dist
+	$(UV) build -q --python $(PY) --all-packages --no-build-isolation --out-dir dist
+	$(PY) scripts/check_wheels.py dist $(MEMBERS)
+	$(UV) venv -q --clear --python $(PY) .venv-wheels
+	set -- dist/modelplug-[0-9]*.whl && $(UV) pip install -q --python $(WHEELS)/python \
+		--only-binary :all: -c requirements/dev.txt "$$1[cli]" dist/modelplug_*.whl
+	cd / && "$(CURDIR)/$(WHEELS)/python" -c "import modelplug, modelplug_echo, modelplug_spark"
+	cd / && "$(CURDIR)/$(WHEELS)/modelplug" --help
+	cd / && "$(CURDIR)/$(WHEELS)/modelplug" backends
+	cd / && "$(CURDIR)/$(WHEELS)/modelplug" ask hello -b echo | grep -x hello
+
+interop-env: $(INTEROP)
+
+# Takes the newest versions that the pyproject files allow.
+lock: $(READY)
+	$(UV) lock -q --upgrade --python $(PY)
+	$(EXPORT) --only-group bootstrap -o requirements/bootstrap.txt
+	$(EXPORT) --only-group interop -o requirements/interop.txt
+	$(EXPORT) --all-packages --all-extras --group dev -o requirements/dev.txt
+	$(PY) scripts/lock_inputs.py --write
+
+lock-check: $(READY)
+	$(PY) scripts/lock_inputs.py
+
+# Shows the next release's notes; with VERSION=1.2.3 it writes them and removes the fragments.
+changelog: $(READY)
+	$(PY) -m towncrier build $(if $(VERSION),--yes --version $(VERSION),--draft --version unreleased)
+
+clean:
+	rm -rf .venv .venv-interop .venv-wheels dist uv.lock .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(READY): requirements/bootstrap.txt requirements/dev.txt $(MEMBERS:=/pyproject.toml)
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { \
+		echo "$(PYTHON) is missing or older than Python 3.11. Name a newer one: make PYTHON=python3.12 ..."; \
+		exit 1; }
+	$(PYTHON) -m venv .venv
+	$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	$(UV) pip install -q --python $(PY) --require-hashes --only-binary :all: -r requirements/dev.txt
+	$(UV) pip install -q --python $(PY) --no-deps --no-build-isolation $(MEMBERS:%=-e %)
+	@touch $@
+
+$(INTEROP): requirements/interop.txt $(READY)
+	$(UV) venv -q --clear --python $(PY) .venv-interop
+	$(UV) pip install -q --python .venv-interop/bin/python --require-hashes --only-binary :all: \
+		-r requirements/interop.txt
+	@touch $@
