@@ -1,0 +1,375 @@
+"""Sync to async and back: the one module that has threads and loops.
+
+One loop thread per process serves all sync calls. A ``Pump`` runs a stream there and hands its
+items to the calling thread in lists: whatever is ready at a wake-up goes over at once, which
+costs a few microseconds an item where a round trip for each costs ten times as much. A
+``BlockingSource`` is the other direction: a blocking generator on a thread of an executor, read
+by a coroutine. Both are bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextvars
+import os
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Generic, ParamSpec, Protocol, TypeVar
+
+from modelplug.errors import LifecycleError, QueueFullError, WrongUseError
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+P = ParamSpec("P")
+
+_HIGH_WATER = 256
+"""Items that wait for a slow reader before the writer is held back."""
+
+_CLOSING_SECONDS = 1.0
+"""How long a close from another thread waits to see the stream gone."""
+
+
+class LoopThread:
+    """An event loop on a daemon thread of its own."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="modelplug-bridge", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+
+    def is_current(self) -> bool:
+        """Whether the caller runs on this thread."""
+        return threading.current_thread() is self._thread
+
+    def spawn(self, coroutine: Coroutine[object, object, T]) -> Future[T]:
+        """Run ``coroutine`` here, in a copy of the caller's context variables."""
+        result: Future[T] = Future()
+
+        def begin() -> None:
+            task = self.loop.create_task(coroutine)
+            result.add_done_callback(lambda _: self._cancel(task, result))
+            task.add_done_callback(lambda done: _copy_outcome(done, result))
+
+        context = contextvars.copy_context()
+        self.loop.call_soon_threadsafe(begin, context=context)
+        return result
+
+    def _cancel(self, task: asyncio.Task[T], result: Future[T]) -> None:
+        if result.cancelled():
+            with suppress(RuntimeError):  # the loop has ended, with the interpreter
+                self.loop.call_soon_threadsafe(task.cancel)
+
+    def stop(self) -> None:
+        """End all tasks, then the loop and its thread; at interpreter exit."""
+
+        async def wind_up() -> None:
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait([*tasks, asyncio.ensure_future(asyncio.sleep(0))], timeout=0.5)
+            await self.loop.shutdown_asyncgens()
+            self.loop.stop()
+
+        self.loop.call_soon_threadsafe(lambda: self.loop.create_task(wind_up()))
+        self._thread.join(_CLOSING_SECONDS)
+        if not self._thread.is_alive():
+            self.loop.close()
+
+
+def _copy_outcome(task: asyncio.Task[T], result: Future[T]) -> None:
+    if not result.set_running_or_notify_cancel():
+        return  # the caller has gone
+    if task.cancelled():
+        result.set_exception(asyncio.CancelledError())
+    elif (failure := task.exception()) is not None:
+        result.set_exception(failure)
+    else:
+        result.set_result(task.result())
+
+
+class _Process:
+    """The loop thread of this process: the package's one piece of global state.
+
+    Global because a loop is needed that outlives every client, and one that several share.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._thread: LoopThread | None = None
+        self._inherited: list[object] = []
+
+    def loop_thread(self) -> LoopThread:
+        """The loop thread, started at its first use.
+
+        Raises:
+            WrongUseError: called on the loop thread itself, which would wait for itself.
+        """
+        with self._lock:
+            if self._thread is None:
+                self._thread = LoopThread()
+                atexit.register(self._thread.stop)
+        if self._thread.is_current():
+            raise WrongUseError(
+                "a sync call on the thread that serves sync calls would wait for itself",
+                hint="use the async calls there",
+            )
+        return self._thread
+
+    def forget(self) -> None:
+        """After a fork the child has the thread's objects but not the thread: start afresh."""
+        if self._thread is not None:
+            atexit.unregister(self._thread.stop)
+        # Kept, not closed: its descriptors are the parent's too, and a loop that is collected
+        # while it seems to run complains.
+        self._inherited.append((self._lock, self._thread))
+        self._lock, self._thread = threading.Lock(), None
+
+
+_process = _Process()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_process.forget)
+
+
+def run(coroutine: Coroutine[object, object, T]) -> T:
+    """The result of ``coroutine``, run on the loop thread; Ctrl-C cancels it.
+
+    Raises:
+        WrongUseError: called on the loop thread.
+    """
+    try:
+        result = _process.loop_thread().spawn(coroutine)
+    except WrongUseError:
+        coroutine.close()
+        raise
+    try:
+        return result.result()
+    except BaseException:
+        result.cancel()
+        raise
+
+
+class Closable(Protocol[T_co]):
+    """An async iterator that can be closed early."""
+
+    def __aiter__(self) -> AsyncIterator[T_co]: ...
+
+    async def __anext__(self) -> T_co: ...
+
+    async def aclose(self) -> None:
+        """Let go of whatever the iterator holds."""
+        ...  # pragma: no cover
+
+
+class Pump(Generic[T]):
+    """Reads an async iterator on the loop thread for a reader on any other thread.
+
+    Args:
+        source: makes the iterator, on the loop thread.
+    """
+
+    def __init__(self, source: Callable[[], Closable[T]]) -> None:
+        self._source = source
+        self._process_id = os.getpid()
+        self._lists: SimpleQueue[list[T] | None] = SimpleQueue()
+        self._ready: list[T] = []
+        self._handed_over = 0
+        self._taken = 0
+        self._space: asyncio.Event | None = None
+        self._failure: BaseException | None = None
+        self._thread = _process.loop_thread()
+        self._run = self._thread.spawn(self._pump())
+
+    def take(self) -> list[T]:
+        """All items at hand, at least one; an empty list at the end.
+
+        Raises:
+            WrongUseError: the process was forked since the stream began.
+            BaseException: whatever the iterator raised.
+        """
+        if os.getpid() != self._process_id:
+            raise WrongUseError("a stream can't be read in a forked child", hint="start a new one")
+        items = self._lists.get()
+        if items is None:
+            self._lists.put(None)  # for whoever asks again
+            if self._failure is not None:
+                failure, self._failure = self._failure, None
+                raise failure
+            return []
+        self._taken += len(items)
+        if (space := self._space) is not None:
+            with suppress(RuntimeError):  # the loop has ended, with the interpreter
+                self._thread.loop.call_soon_threadsafe(space.set)
+        return items
+
+    def close(self, *, wait: bool = True) -> None:
+        """End the stream and let its connection go; from any thread, also while another reads."""
+        self._run.cancel()
+        if wait and not self._thread.is_current() and os.getpid() == self._process_id:
+            with suppress(Empty):
+                while self._lists.get(timeout=_CLOSING_SECONDS) is not None:
+                    pass
+                self._lists.put(None)
+
+    async def _pump(self) -> None:
+        source = self._source()
+        flush = asyncio.get_running_loop().call_soon
+        try:
+            async for item in source:
+                if not self._ready:
+                    # Runs when the iterator makes us wait: until then everything is one list.
+                    flush(self._flush)
+                self._ready.append(item)
+                if self._handed_over - self._taken + len(self._ready) >= _HIGH_WATER:
+                    await self._drained()
+        except asyncio.CancelledError:
+            self._failure = LifecycleError("the stream was closed before its end")
+        except BaseException as failure:  # noqa: BLE001  # raised again, in the reader's thread
+            self._failure = failure
+        finally:
+            try:
+                await source.aclose()
+            finally:
+                self._flush()
+                self._lists.put(None)
+
+    def _flush(self) -> None:
+        if self._ready:
+            self._handed_over += len(self._ready)
+            self._lists.put(self._ready)
+            self._ready = []
+
+    async def _drained(self) -> None:
+        self._flush()
+        self._space = asyncio.Event()
+        while self._handed_over - self._taken >= _HIGH_WATER // 2:
+            self._space.clear()
+            # The reader may have taken the last list just before it could see the event.
+            if self._handed_over - self._taken >= _HIGH_WATER // 2:
+                await self._space.wait()
+        self._space = None
+
+
+class BlockingSource(Generic[T]):
+    """Reads a blocking generator, on a thread of ``executor``, for a coroutine.
+
+    It can't be interrupted from outside: ``aclose`` lets the thread go, which ends at the next
+    item or when whatever it waits for is cut (``Call.on_abort``).
+    """
+
+    def __init__(self, generate: Callable[[], Iterator[T]], executor: Executor) -> None:
+        self._generate = generate
+        self._executor = executor
+        self._items: deque[T] = deque()
+        self._space = threading.Semaphore(_HIGH_WATER)
+        self._waiter: asyncio.Future[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ended = False
+        self._stopped = False
+        self._failure: BaseException | None = None
+
+    def __aiter__(self) -> BlockingSource[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._executor.submit(contextvars.copy_context().run, self._run)
+        while not self._items:
+            if self._ended:
+                failure, self._failure = self._failure, None
+                raise failure or StopAsyncIteration
+            self._waiter = self._loop.create_future()
+            # The thread may have put something just before it could see the waiter.
+            if not self._items and not self._ended:
+                await self._waiter
+            self._waiter = None
+        self._space.release()
+        return self._items.popleft()
+
+    async def aclose(self) -> None:
+        """Let the thread go without waiting for it."""
+        self._stopped = self._ended = True
+        self._space.release()
+
+    def _run(self) -> None:
+        try:
+            generator = self._generate()
+            try:
+                for item in generator:
+                    self._space.acquire()
+                    if self._stopped:
+                        break
+                    self._items.append(item)
+                    self._wake()
+            finally:
+                if (close := getattr(generator, "close", None)) is not None:
+                    close()
+        except BaseException as failure:  # noqa: BLE001  # raised again, in the reading coroutine
+            self._failure = failure
+        finally:
+            self._ended = True
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                self._loop.call_soon_threadsafe(self._woken)
+
+    def _woken(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class StreamThreads(Executor):
+    """An executor for blocking streams: a daemon thread for each, up to a bound.
+
+    Not a ThreadPoolExecutor: the interpreter waits for the threads of one at exit, and a
+    stream that hangs would make it hang too.
+    """
+
+    def __init__(self, limit: int = 512) -> None:
+        self._places = threading.Semaphore(limit)
+        self._limit = limit
+        self._closed = False
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run ``fn`` on a thread of its own.
+
+        Raises:
+            QueueFullError: as many streams as the bound allows are running.
+            RuntimeError: the executor was shut down.
+        """
+        if self._closed:
+            raise RuntimeError("the executor was shut down")
+        if not self._places.acquire(blocking=False):
+            raise QueueFullError(
+                f"{self._limit} blocking streams are running already",
+                hint="close streams that are done with, or pass an executor of your own",
+            )
+        result: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                result.set_result(fn(*args, **kwargs))
+            except BaseException as failure:  # noqa: BLE001  # kept in the future
+                result.set_exception(failure)
+            finally:
+                self._places.release()
+
+        threading.Thread(target=run, name="modelplug-stream", daemon=True).start()
+        return result
+
+    def shutdown(
+        self, wait: bool = True, *, cancel_futures: bool = False
+    ) -> None:  # Executor's signature
+        """Take no more work; threads that run end by themselves."""
+        self._closed = True

@@ -1,0 +1,162 @@
+"""What the core gives to one attempt at serving a request, and what the provider reports to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+
+from modelplug.errors import Phase, Sent
+from modelplug.output import Answer
+from modelplug.secrets import Credential, Secret, scrub
+from modelplug.timeouts import Timeouts
+
+__all__ = ["Call"]
+
+_SENT_BY_PHASE: dict[Phase, Sent] = {"sent": "maybe", "streaming": "yes", "ended": "yes"}
+
+
+class Call:
+    """One attempt to serve one request: a provider's only tie to the core while it streams.
+
+    A provider reads the attributes, asks for ``credential()``, and reports how far it has
+    come. Whatever the contract comes to need later becomes a new member here, never a new
+    argument of the author's method.
+
+    Attributes:
+        timeouts: the clocks of this call. The core keeps them; they are here for libraries
+            that want to be told.
+        deadline: when the call must be over, by ``time.monotonic()``; None for never.
+        request_id: the caller's name for the call, to be passed on where the service takes one.
+        attempt: 1 for the first try.
+        phase: how far it has come; ``sent``: whether the service can have seen the request.
+        answer: where the core collects; only the core writes to it.
+        aborted: whether nobody waits for the answer any more.
+    """
+
+    __slots__ = (
+        "_callbacks",
+        "_concealed",
+        "_credentials",
+        "_on_phase",
+        "aborted",
+        "answer",
+        "attempt",
+        "deadline",
+        "phase",
+        "request_id",
+        "sent",
+        "timeouts",
+    )
+
+    def __init__(
+        self,
+        *,
+        timeouts: Timeouts | None = None,
+        deadline: float | None = None,
+        request_id: str | None = None,
+        attempt: int = 1,
+        answer: Answer | None = None,
+        credentials: Callable[[], Credential] = Credential,
+        on_phase: Callable[[Phase], None] | None = None,
+    ) -> None:
+        self.timeouts = timeouts or Timeouts()
+        self.deadline = deadline
+        self.request_id = request_id
+        self.attempt = attempt
+        self.answer = answer or Answer()
+        self.phase: Phase = "start"
+        self.sent: Sent = "no"
+        self.aborted = False
+        self._credentials = credentials
+        self._on_phase = on_phase
+        self._callbacks: list[Callable[[], None]] = []
+        self._concealed: list[Secret] = []
+
+    def credential(self) -> Credential:
+        """What to authenticate with, read afresh for this attempt, so that keys can rotate.
+
+        Raises:
+            InvalidCredentialError: what a callable gave can't be a credential.
+            MissingCredentialError: a variable or file that is referred to is not there.
+        """
+        credential = self._credentials()
+        self.conceal(credential.api_key, credential.api_secret)
+        return credential
+
+    def conceal(self, *secrets: Secret) -> None:
+        """Name what must not show in an error of this call besides its credential.
+
+        A signature or a signed URL, say: a server may repeat it in its answer, and the core
+        takes it out of every error's text.
+        """
+        self._concealed += secrets
+
+    def scrub(self, text: str) -> str:
+        """``text`` without this call's secrets in any form."""
+        return scrub(text, self._concealed)
+
+    def remaining(self) -> float | None:
+        """Seconds until ``deadline``, never below 0; None without one."""
+        return None if self.deadline is None else max(0.0, self.deadline - monotonic())
+
+    def reached(self, phase: Phase, *, sent: Sent | None = None) -> None:
+        """Report a phase: ``connecting``, ``open`` (connected), ``sent`` (the request is out).
+
+        The clocks and the phase of an error hang on it. A provider that reports nothing is
+        measured by the first-delta clock from its start. From any thread.
+
+        Args:
+            phase: what begins now.
+            sent: whether the service can have seen the request, where the provider knows
+                better than the phase tells.
+        """
+        self.phase = phase
+        self.sent = sent or _SENT_BY_PHASE.get(phase, self.sent)
+        if self._on_phase is not None:
+            self._on_phase(phase)
+
+    def note(
+        self,
+        *,
+        request_id: str | None = None,
+        model: str | None = None,
+        warning: str | None = None,
+    ) -> None:
+        """Report what the service said besides the answer.
+
+        Args:
+            request_id: its own name for the call; on the outputs and on errors from now on.
+            model: which model answers, where that is not the one that was asked for.
+            warning: what was left out or looks odd but doesn't fail the call.
+        """
+        if request_id is not None:
+            self.answer.request_id = request_id
+        if model is not None:
+            self.answer.model = model
+        if warning is not None:
+            self.answer.warnings += (warning,)
+
+    def on_abort(self, callback: Callable[[], None]) -> None:
+        """Have ``callback`` called once when the stream is abandoned, cancelled or timed out.
+
+        It must not block and must cut the connection at once; it is called from any thread.
+        A blocking provider needs it: its generator can't be closed from outside while it
+        waits. Called right away when the call has been aborted already.
+        """
+        self._callbacks.append(callback)
+        if self.aborted:
+            self._run_callbacks()
+
+    def abort(self) -> None:
+        """Cut the connection: the core calls this, from any thread; a second time is harmless."""
+        self.aborted = True
+        self._run_callbacks()
+
+    def _run_callbacks(self) -> None:
+        # No lock: this runs from finalisers too, and list.pop alone decides who runs which.
+        while self._callbacks:
+            try:
+                callback = self._callbacks.pop()
+            except IndexError:
+                return
+            callback()

@@ -1,0 +1,395 @@
+"""The contract: what a provider's client is, and what every caller may rely on.
+
+A complete provider is one class with one method::
+
+    class ParrotClient(ProxyLLMClient):
+        @classmethod
+        def new_client(cls, model_params, default_executor=None):
+            return cls(["parrot"], executor=default_executor, params=model_params)
+
+        async def stream_deltas(self, request, call):
+            words = request.messages[-1].text.split()
+            for word in words:
+                yield Delta(word + " ")
+            n = len(words)
+            yield Finish("stop", usage=Usage(prompt_tokens=n, completion_tokens=n))
+
+All else is derived here: the four generate calls, clocks, cancelling, closing, cumulative
+text, message conversion, defaults, refusals of what the model can't do, error context.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import weakref
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from types import TracebackType
+from typing import Self, TypeAlias, TypeVar
+
+from pydantic import BaseModel
+
+from modelplug import bridge
+from modelplug.backend import Backend
+from modelplug.call import Call
+from modelplug.capabilities import REQUEST_CAPABILITIES, Capabilities, ModelMetadata
+from modelplug.clock import Clock
+from modelplug.errors import (
+    BadRequestError,
+    ClientClosedError,
+    PluginContractError,
+    ProxyLLMError,
+    UnsupportedOptionError,
+)
+from modelplug.messages import (
+    DefaultMessageConverter,
+    MessageConverter,
+    MessageLike,
+    ModelMessage,
+    as_messages,
+)
+from modelplug.observers import Observer
+from modelplug.output import Answer, ModelOutput
+from modelplug.params import ProxyModelParameters, validated
+from modelplug.request import ModelRequest
+from modelplug.stream import DeltaStream, ModelStream, Pieces, SyncModelStream
+from modelplug.timeouts import Timeouts
+from modelplug.tokens import ProxyTokenizer, TokenCount
+
+__all__ = ["ProxyLLMClient", "RequestLike"]
+
+RequestLike: TypeAlias = ModelRequest | str | Iterable[MessageLike]
+"""A request, a plain question, or a list of messages."""
+
+OptionsT = TypeVar("OptionsT", bound=BaseModel)
+
+log = logging.getLogger("modelplug")
+
+
+class ProxyLLMClient(ABC):
+    """Talks to one backend. Safe to share between tasks, threads and event loops.
+
+    A provider defines ``new_client`` and one of ``stream_deltas`` and
+    ``stream_deltas_blocking``; with both, async calls take the first and sync calls the
+    second. It keeps nothing of a call on the client.
+
+    Args:
+        model_names: the models it serves; the first is the default.
+        context_length: tokens of context where ``models`` knows no better.
+        executor: runs blocking streams; it is borrowed and never shut down. Without one the
+            client makes its own when it needs one, and ends it when it is closed.
+        proxy_tokenizer: counts tokens.
+        params: what the client was made from: gives defaults, clocks and credentials.
+
+    Raises:
+        PluginContractError: the class has no stream method, or no model.
+    """
+
+    def __init__(
+        self,
+        model_names: Sequence[str],
+        context_length: int = 4096,
+        executor: Executor | None = None,
+        proxy_tokenizer: ProxyTokenizer | None = None,
+        *,
+        params: ProxyModelParameters | None = None,
+    ) -> None:
+        if not (self._has("stream_deltas") or self._has("stream_deltas_blocking")):
+            raise PluginContractError(
+                f"{type(self).__name__} has neither stream_deltas nor stream_deltas_blocking"
+            )
+        if not model_names:
+            raise PluginContractError(f"{type(self).__name__} names no model")
+        self.model_names = tuple(model_names)
+        self.context_length = context_length
+        self.proxy_tokenizer = proxy_tokenizer
+        self.params = params or ProxyModelParameters()
+        self.backend = self.params.target.backend if self.params.target else None
+        self.observers: tuple[Observer, ...] = ()
+        self._claimed = Capabilities()
+        self._executor = executor
+        self._own_executor: Executor | None = None
+        self._streams: weakref.WeakSet[ModelStream] = weakref.WeakSet()
+        self._lock = threading.Lock()
+        self._closed = False
+
+    # ------------------------------------------------------------- what a provider writes
+
+    @classmethod
+    @abstractmethod
+    def new_client(
+        cls, model_params: ProxyModelParameters, default_executor: Executor | None = None
+    ) -> Self:
+        """Make a client. Called once a client, on any thread; it does no I/O.
+
+        Args:
+            model_params: complete and validated; ``model_params.model`` is the model that the
+                config string names, ``options`` has passed the backend's options model.
+            default_executor: to be handed to the constructor as ``executor``.
+        """
+
+    def stream_deltas(self, request: ModelRequest, call: Call) -> DeltaStream:
+        """Serve one request: an async generator of deltas, and then one ``Finish``.
+
+        Called once an attempt, on the event loop. The request is complete: its model is set,
+        its messages are converted, and it asks for nothing that ``capabilities`` doesn't
+        claim. Several pieces that are at hand may be yielded as one list. Failures are
+        raised, typed; CancelledError passes through; nothing blocks the loop.
+        """
+        raise NotImplementedError  # a provider has this, or its blocking twin
+
+    def stream_deltas_blocking(self, request: ModelRequest, call: Call) -> Iterator[Pieces]:
+        """The same as a blocking generator, on a thread of the executor.
+
+        It can't be interrupted while it waits: register ``call.on_abort`` with something
+        that cuts the connection.
+        """
+        raise NotImplementedError  # a provider has this, or its async twin
+
+    def capabilities(self, model: str | None = None) -> Capabilities:
+        """What ``model`` can do: what the plugin claims of the backend, unless overridden."""
+        return self._claimed
+
+    # ----------------------------------------------------------------- what a caller uses
+
+    async def generate(
+        self, request: RequestLike, message_converter: MessageConverter | None = None
+    ) -> ModelOutput:
+        """The whole answer: what the final output of ``generate_stream`` would be.
+
+        Raises:
+            ProxyLLMError: any of its kinds; ``partial`` has the answer so far.
+        """
+        return await self.generate_stream(request, message_converter).final()
+
+    def generate_stream(
+        self, request: RequestLike, message_converter: MessageConverter | None = None
+    ) -> ModelStream:
+        """The answer as it comes. Nothing happens until its first output is asked for."""
+        return self._stream(request, message_converter, blocking=False)
+
+    def sync_generate(
+        self, request: RequestLike, message_converter: MessageConverter | None = None
+    ) -> ModelOutput:
+        """As ``generate``, for threads.
+
+        Raises:
+            ProxyLLMError: any of its kinds; ``partial`` has the answer so far.
+        """
+        return bridge.run(self._stream(request, message_converter, blocking=True).final())
+
+    def sync_generate_stream(
+        self, request: RequestLike, message_converter: MessageConverter | None = None
+    ) -> SyncModelStream:
+        """As ``generate_stream``, for threads."""
+        return SyncModelStream(lambda: self._stream(request, message_converter, blocking=True))
+
+    async def models(self) -> list[ModelMetadata]:
+        """The models that the client can be asked for."""
+        return [self.metadata(name) for name in self.model_names]
+
+    @property
+    def default_model(self) -> str:
+        """The model of requests that name none."""
+        return self.model_names[0]
+
+    def metadata(self, model: str) -> ModelMetadata:
+        """What is known of ``model``."""
+        return ModelMetadata(
+            model=model,
+            context_length=self.context_length,
+            capabilities=self.capabilities(model),
+        )
+
+    async def count_token(self, model: str, prompt: str) -> int:
+        """Tokens of ``prompt``; -1 when nothing here can count them. Never raises for that."""
+        return (await self._count(model, [prompt])).n
+
+    async def count_tokens(
+        self, messages: str | Iterable[MessageLike], model: str | None = None
+    ) -> TokenCount:
+        """Tokens of all messages together, and how far the number can be trusted."""
+        texts = [message.text for message in as_messages(messages)]
+        return await self._count(model or self.default_model, texts)
+
+    def local_convert_message(
+        self, request: ModelRequest, message_converter: MessageConverter | None = None
+    ) -> ModelRequest:
+        """The request with its messages as the model can take them; a new one.
+
+        Without a converter the default one leaves out what is not for models and, where the
+        plugin emulates the system role, folds system messages into the last question.
+        """
+        converter = message_converter or DefaultMessageConverter()
+        metadata = self.metadata(request.model or self.default_model)
+        return request.copy(messages=tuple(converter.convert(request.messages, metadata)))
+
+    local_covert_message = local_convert_message  # DB-GPT's spelling
+
+    def options_for(self, request: ModelRequest, model: type[OptionsT]) -> OptionsT:
+        """The backend's options for one request: those of the params, and its own over them.
+
+        Raises:
+            UnsupportedOptionError: an option that the backend doesn't have.
+            ConfigError: a value of the wrong type or out of range.
+        """
+        own = request.options.get(self.backend or "", {})
+        return validated(model, {**self.params.options, **own}, whose=f"options of {self.backend}")
+
+    @property
+    def executor(self) -> Executor:
+        """What runs blocking streams; made at the first need unless one was passed in."""
+        if self._executor is not None:
+            return self._executor
+        with self._lock:
+            if self._own_executor is None:
+                self._own_executor = bridge.StreamThreads()
+            return self._own_executor
+
+    def adopt(
+        self, params: ProxyModelParameters, backend: Backend, *, observers: Iterable[Observer]
+    ) -> None:
+        """Take what ``new_client`` knows; a provider needn't pass it on. Called once, by it."""
+        self.params, self.observers = params, tuple(observers)
+        self.backend, self._claimed = backend.name, backend.capabilities
+
+    def close(self) -> None:
+        """Cut all open streams, whose readers get a ClientClosedError; idempotent."""
+        with self._lock:
+            self._closed = True
+            streams, own = list(self._streams), self._own_executor
+        for stream in streams:
+            stream.cut(_closed())
+        if own is not None:
+            own.shutdown(wait=False)
+
+    async def aclose(self) -> None:
+        """As ``close``; returns once the loop has let the connections go."""
+        self.close()
+        await asyncio.sleep(0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    # ------------------------------------------------------------------------- how it works
+
+    def _stream(
+        self, request: RequestLike, converter: MessageConverter | None, *, blocking: bool
+    ) -> ModelStream:
+        def open_call(clock: Clock, answer: Answer) -> tuple[Call, DeltaStream]:
+            asked = self._complete(request)
+            answer.model = asked.model
+            call = self._call(asked, clock, answer)
+            asked = self._accepted(self.local_convert_message(asked, converter), call)
+            return call, self._source(asked, call, blocking=blocking)
+
+        stream = ModelStream(
+            open_call, answer=Answer(backend=self.backend), observers=self.observers
+        )
+        with self._lock:
+            self._streams.add(stream)
+        return stream
+
+    def _complete(self, request: RequestLike) -> ModelRequest:
+        """The request with its model, the client's defaults, and messages as values."""
+        if self._closed:
+            raise _closed()
+        if not isinstance(request, ModelRequest):
+            request = ModelRequest(messages=_messages(request))
+        if not request.messages:
+            raise BadRequestError("the request has no messages", hint="give at least a question")
+        if request.model in (None, self.params.model_name):
+            request = request.copy(model=self.default_model)
+        return request.with_defaults(self.params.defaults.model_dump(exclude_none=True))
+
+    def _call(self, request: ModelRequest, clock: Clock, answer: Answer) -> Call:
+        timeouts = (self.params.timeouts or Timeouts()).over(request.timeout)
+        return Call(
+            timeouts=timeouts,
+            deadline=clock.start(timeouts),
+            request_id=request.context.request_id,
+            answer=answer,
+            credentials=self.params.credential,
+            on_phase=clock.enter,
+        )
+
+    def _accepted(self, request: ModelRequest, call: Call) -> ModelRequest:
+        """The request without what the model can't do, or the refusal that it asks for."""
+        able = self.capabilities(request.model)
+        refused = [name for name in request.asked_for() if not able.supports(name)]
+        if able["system_role"] == "emulated" and "system_role" in request.asked_for():
+            refused.append("system_role")  # the default converter would have folded it
+        if not refused:
+            return request
+        told = f"{request.model} of {self.backend} can't do: {', '.join(refused)}"
+        droppable = set(refused) <= set(REQUEST_CAPABILITIES)
+        policy = request.on_unsupported or "error"
+        if policy == "error" or not droppable:
+            hint = "leave them out" + (", or set on_unsupported='warn'" if droppable else "")
+            raise UnsupportedOptionError(told, hint=hint)
+        if policy == "warn":
+            call.note(warning=f"left out, {told}")
+        return request.copy(**dict.fromkeys(refused))
+
+    def _source(self, request: ModelRequest, call: Call, *, blocking: bool) -> DeltaStream:
+        if not self._has("stream_deltas_blocking" if blocking else "stream_deltas"):
+            blocking = not blocking
+        if not blocking:
+            return self.stream_deltas(request, call)
+        return bridge.BlockingSource(
+            lambda: self.stream_deltas_blocking(request, call), self.executor
+        )
+
+    async def _count(self, model: str, texts: Sequence[str]) -> TokenCount:
+        tokenizer = self.proxy_tokenizer
+        if tokenizer is not None:
+            try:
+                counts = await asyncio.to_thread(tokenizer.count_token, model, texts)
+            except Exception as error:  # noqa: BLE001  # a count is never worth an exception
+                log.info("tokens can't be counted: %s", type(error).__name__)
+            else:
+                if all(count >= 0 for count in counts):
+                    name = type(tokenizer).__name__
+                    return TokenCount(n=sum(counts), exact=False, method=name)
+        return TokenCount(n=-1, exact=False, method="none")
+
+    @classmethod
+    def _has(cls, method: str) -> bool:
+        return getattr(cls, method) is not getattr(ProxyLLMClient, method)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.backend}, model {self.default_model}>"
+
+
+def _messages(messages: str | Iterable[MessageLike]) -> Sequence[ModelMessage]:
+    try:
+        return as_messages(messages)
+    except (TypeError, ValueError) as error:
+        fault: ProxyLLMError = BadRequestError(str(error), hint="give a text or messages")
+    raise fault
+
+
+def _closed() -> ClientClosedError:
+    return ClientClosedError("the client is closed", hint="make a new one")

@@ -1,0 +1,153 @@
+"""The clocks of a call: limits kept as deadlines, and one timer."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import suppress
+
+from modelplug.errors import (
+    ConnectTimeoutError,
+    DeadlineError,
+    FirstDeltaTimeoutError,
+    IdleTimeoutError,
+    Phase,
+    ProxyLLMError,
+    TotalTimeoutError,
+)
+from modelplug.timeouts import Timeouts
+
+__all__ = ["Clock"]
+
+
+class Clock:
+    """The limits of one call as kept deadlines, with one timer that is re-armed lazily.
+
+    A wait costs a comparison: the timer is moved only when it fires too early, or at once when
+    a limit comes nearer, as from the first delta's 60 seconds to the 30 between two. It knows
+    the waiting task and not the stream, so a timer keeps no abandoned stream alive.
+    """
+
+    def __init__(self) -> None:
+        self.cause: ProxyLLMError | None = None
+        self.loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._timeouts = Timeouts()
+        self._started = self.loop.time()
+        self._deadline: float | None = None
+        self._phase: Phase = "start"
+        self._expires: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[object] | None = None
+        self._cancels = 0
+        self._has_cancelled = False
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the call began."""
+        return self.loop.time() - self._started
+
+    def start(self, timeouts: Timeouts) -> float | None:
+        """Take the limits of a call that begins now; its deadline by the loop's clock."""
+        self._timeouts = timeouts
+        if timeouts.total is not None:
+            self._deadline = self._started + timeouts.total
+        self._enter("start")
+        return self._deadline
+
+    def enter(self, phase: Phase) -> None:
+        """Begin a phase, with its limit; from any thread."""
+        if threading.get_ident() == self._thread:
+            self._enter(phase)
+        else:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                self.loop.call_soon_threadsafe(self._enter, phase)
+
+    def begin_wait(self) -> None:
+        """The reader begins to wait."""
+        task = self._task = asyncio.current_task()
+        self._cancels = task.cancelling() if task else 0
+        if self._phase == "streaming":
+            self._expires = self._nearest(_after(self.loop.time(), self._timeouts.idle))
+        self._arm()
+
+    def end_wait(self) -> bool:
+        """The reader waits no longer; whether anybody but ``cut`` has cancelled it."""
+        task, self._task = self._task, None
+        if task is None:
+            return False
+        if self._has_cancelled:
+            self._has_cancelled = False
+            task.uncancel()
+        return task.cancelling() > self._cancels
+
+    def cut(self, cause: ProxyLLMError) -> None:
+        """End the reader's wait, or else its next one, with ``cause``; on the loop's thread."""
+        if self.cause is None:
+            self.cause = cause
+            if self._task is not None:
+                self._has_cancelled = True
+                self._task.cancel()
+
+    def stop(self) -> None:
+        """Drop the timer; from any thread."""
+        if self._timer is not None:
+            if threading.get_ident() == self._thread:
+                self._timer.cancel()
+            else:
+                with suppress(RuntimeError):  # the loop is closed, and its timers with it
+                    self.loop.call_soon_threadsafe(self._timer.cancel)
+            self._timer = None
+
+    def _enter(self, phase: Phase) -> None:
+        self._phase = phase
+        limits, now = self._timeouts, self.loop.time()
+        opened = _after(self._started, limits.open)
+        if phase == "connecting":
+            self._expires = self._nearest(opened, _after(now, limits.connect))
+        elif phase == "open":
+            self._expires = self._nearest(opened)
+        elif phase in ("start", "sent"):
+            self._expires = self._nearest(_after(now, limits.first_delta))
+        if self._task is not None:
+            self._arm()
+
+    def _nearest(self, *moments: float | None) -> float | None:
+        return min((at for at in (*moments, self._deadline) if at is not None), default=None)
+
+    def _arm(self) -> None:
+        if self._expires is None:
+            return
+        if self._timer is not None:
+            if self._timer.when() <= self._expires:
+                return
+            self._timer.cancel()
+        self._timer = self.loop.call_at(self._expires, self._fire)
+
+    def _fire(self) -> None:
+        self._timer = None
+        if self._task is None or self._expires is None:
+            return  # a slow reader: the next wait arms anew
+        if self.loop.time() < self._expires:
+            self._arm()
+        else:
+            self.cut(self._expired())
+
+    def _expired(self) -> DeadlineError:
+        limits = self._timeouts
+        if self._expires == self._deadline:
+            return TotalTimeoutError(f"not done in {limits.total} s", limit=limits.total)
+        if self._phase == "connecting":
+            limit = limits.connect if self.elapsed < (limits.open or float("inf")) else limits.open
+            return ConnectTimeoutError(f"no connection in {limit} s", limit=limit)
+        if self._phase == "open":
+            return ConnectTimeoutError(f"not opened in {limits.open} s", limit=limits.open)
+        if self._phase == "streaming":
+            return IdleTimeoutError(f"nothing more came in {limits.idle} s", limit=limits.idle)
+        return FirstDeltaTimeoutError(
+            f"no answer began in {limits.first_delta} s", limit=limits.first_delta
+        )
+
+
+def _after(moment: float, seconds: float | None) -> float | None:
+    return None if seconds is None else moment + seconds

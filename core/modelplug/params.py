@@ -1,0 +1,281 @@
+"""What makes a client: the params, and the secrets among them.
+
+The one module that reads the environment, and it does so when a client is made, never at
+import.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import core_schema
+
+from modelplug.configstring import ConfigString, Reference, Target
+from modelplug.errors import ConfigError, MissingCredentialError, UnsupportedOptionError
+from modelplug.secrets import Credential, Secret
+from modelplug.timeouts import Timeouts
+
+__all__ = ["ProxyModelParameters", "RequestDefaults", "SecretReference", "fitted", "validated"]
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+class SecretReference(Secret):
+    """A secret by reference: ``env:NAME`` or ``file:/path``, read at each use.
+
+    Unlike a secret that was given as text it pickles, as the reference.
+    """
+
+    __slots__ = ("_reference",)
+
+    def __init__(self, reference: Reference) -> None:
+        super().__init__(lambda: _referred_text(reference))
+        self._reference = reference
+
+    def __repr__(self) -> str:
+        return f"Secret({str(self._reference)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SecretReference) and self._reference == other._reference
+
+    __hash__ = Secret.__hash__
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return SecretReference, (self._reference,)
+
+
+def _referred_text(reference: Reference) -> str:
+    if reference.kind == "env":
+        text = read_variable(reference.name)
+    else:
+        try:
+            text = Path(reference.name).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            reason = type(error).__name__
+            raise MissingCredentialError(
+                f"the secret at {reference} can't be read: {reason}",
+                hint="make the file readable, or refer to another",
+            ) from None
+    if not text:
+        raise MissingCredentialError(f"there is no secret at {reference}", hint="set it")
+    return text
+
+
+def read_variable(name: str) -> str | None:
+    """The environment variable ``name`` without blanks around it; None if unset or blank."""
+    return os.environ.get(name, "").strip() or None
+
+
+def _as_secret(value: object) -> Secret:
+    if isinstance(value, Secret):
+        return value
+    if value is None:
+        return Secret()
+    if isinstance(value, Reference):
+        return SecretReference(value)
+    if hasattr(value, "get_secret_value"):  # pydantic's SecretStr
+        value = value.get_secret_value()
+    if isinstance(value, str) or callable(value):
+        return Secret(value)
+    raise ValueError("a secret is a text, or a callable that gives one")
+
+
+class _SecretSchema:
+    """How pydantic validates and dumps a Secret."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: object, handler: object
+    ) -> core_schema.CoreSchema:
+        masked = core_schema.plain_serializer_function_ser_schema(str, when_used="json")
+        return core_schema.no_info_plain_validator_function(_as_secret, serialization=masked)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: object, handler: object) -> dict[str, object]:
+        return {"type": "string", "format": "password", "writeOnly": True}
+
+
+SecretField = Annotated[Secret, _SecretSchema]
+
+
+class RequestDefaults(BaseModel):
+    """Defaults for requests that leave these fields unset; a request's own value wins."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False
+    )
+
+    temperature: float | None = None
+    max_new_tokens: int | None = None
+    stop: str | tuple[str, ...] | None = None
+    stop_token_ids: tuple[int, ...] | None = None
+    context_len: int | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    seed: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    reasoning: str | None = None
+    timeout: Annotated[float, Field(gt=0)] | Timeouts | None = None
+    on_unsupported: Literal["error", "warn", "drop"] | None = None
+
+
+class ProxyModelParameters(BaseModel):
+    """What makes a client. All by keyword; frozen; unknown names are refused.
+
+    Attributes:
+        model_name: the app's own name for this model; a request for it gets the default model.
+        proxyllm_backend: the config string: which backend, which model, which options.
+        proxy_api_key, proxy_api_secret: text, or a callable that gives it, asked per attempt.
+        proxy_api_app_id: the account, where a service has one beside the key.
+        proxy_api_base: another address: a URL, or an origin to which the model's path is added.
+        proxy_api_version, proxy_api_type: where a service has several.
+        http_proxy: a proxy to connect through, where the backend can.
+        max_context_size: tokens of context; None is the model's own.
+        options: the backend's own options.
+        defaults: for requests that leave a parameter unset.
+        timeouts: the clocks of every call; None is the backend's choice.
+        allow_insecure: let credentials travel unencrypted to another machine.
+        observers: names of the group ``modelplug.observers`` to tell of calls.
+        model_path, proxy_server_url, model_type, device, prompt_template, llm_client_class:
+            DB-GPT's; kept for its users, read by no backend here.
+
+    Raises:
+        UnsupportedOptionError: an unknown name, with the nearest known one.
+        InvalidCredentialError: a secret that can't be one.
+        ConfigError: a value of the wrong type.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, protected_namespaces=()
+    )
+
+    model_name: str | None = None
+    model_path: str | None = None
+    proxy_server_url: str | None = None
+    proxy_api_key: SecretField = Field(default_factory=Secret)
+    proxy_api_secret: SecretField = Field(default_factory=Secret)
+    proxy_api_app_id: str | None = None
+    proxy_api_base: str | None = None
+    proxy_api_type: str | None = None
+    proxy_api_version: str | None = None
+    http_proxy: str | None = None
+    proxyllm_backend: str | None = None
+    model_type: str = "proxy"
+    device: str | None = None
+    prompt_template: str | None = None
+    max_context_size: Annotated[int, Field(gt=0)] | None = None
+    llm_client_class: str | None = None
+    options: Mapping[str, object] = Field(default_factory=dict)
+    defaults: RequestDefaults = RequestDefaults()
+    timeouts: Timeouts | None = None
+    allow_insecure: bool = False
+    observers: tuple[str, ...] = ()
+
+    if not TYPE_CHECKING:  # type checkers see the fields as keywords, which this would hide
+
+        def __init__(self, /, **data: object) -> None:
+            try:
+                super().__init__(**data)
+            except ConfigError as error:
+                # Without the frames below, whose locals hold the values as they were given.
+                failure = error.with_traceback(None)
+            else:
+                return
+            del data
+            raise failure
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _typed_failure(
+        cls, data: object, handler: Callable[[object], ProxyModelParameters]
+    ) -> ProxyModelParameters:
+        return _typed(lambda: handler(data), names=cls.model_fields, whose="params")
+
+    @property
+    def target(self) -> Target | None:
+        """The first target of ``proxyllm_backend``.
+
+        Raises:
+            ConfigSyntaxError: it doesn't parse.
+        """
+        text = self.proxyllm_backend
+        return ConfigString.parse(text).targets[0] if text else None
+
+    @property
+    def model(self) -> str | None:
+        """The model that ``proxyllm_backend`` names, as the service calls it."""
+        return self.target.model if self.target else None
+
+    def credential(self) -> Credential:
+        """The credential set as it is now; callables and references are read anew.
+
+        Raises:
+            MissingCredentialError: a variable or file that is referred to is not there.
+            InvalidCredentialError: what a callable gave can't be a credential.
+        """
+        return Credential(
+            app_id=self.proxy_api_app_id or "",
+            api_key=Secret(self.proxy_api_key.reveal()),
+            api_secret=Secret(self.proxy_api_secret.reveal()),
+        )
+
+
+def validated(
+    model: type[ModelT], values: Mapping[str, object], *, whose: str, fit: bool = False
+) -> ModelT:
+    """``values`` as a ``model``.
+
+    Args:
+        model: what they are validated by.
+        values: by field name.
+        whose: what the errors call the fields' owner.
+        fit: whether values are spelled as in a config string: text, or tuples for lists.
+
+    Raises:
+        UnsupportedOptionError: an unknown name, with the nearest known one.
+        ConfigError: a value of the wrong type or out of range; it is not shown.
+    """
+    names = model.model_fields
+    if fit:
+        values = {
+            name: fitted(value, names[name].annotation) if name in names else value
+            for name, value in values.items()
+        }
+    return _typed(lambda: model.model_validate(values), names=names, whose=whose)
+
+
+def _typed(make: Callable[[], ModelT], *, names: Collection[str], whose: str) -> ModelT:
+    """What ``make`` makes; pydantic's error, which would show the values, becomes one of ours."""
+    try:
+        return make()
+    except ValidationError as error:
+        faults = error.errors(include_input=False, include_url=False, include_context=False)
+    fault = faults[0]
+    place = ".".join(str(step) for step in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        near = get_close_matches(place, names, n=1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        raise UnsupportedOptionError(
+            f"{whose}: there is no {place!r}",
+            hint=f"{meant}known are {', '.join(sorted(names)) or 'none'}",
+        )
+    told = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in faults)
+    raise ConfigError(f"{whose}: {told}", hint=f"correct {place}")
+
+
+def fitted(value: object, annotation: object) -> object:
+    """A config string's value for a field: a comma is text in a text, and one item is a list."""
+    kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    lists = any(get_origin(kind) in (tuple, list, Sequence) for kind in kinds)
+    if isinstance(value, tuple) and not lists:
+        return ",".join(value)
+    if isinstance(value, str) and lists and str not in kinds:
+        return (value,)
+    return value

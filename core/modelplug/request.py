@@ -1,0 +1,183 @@
+"""What is asked of a model: one frozen value, the same for every backend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Literal, TypeAlias
+
+from modelplug.capabilities import REQUEST_CAPABILITIES
+from modelplug.messages import MessageLike, ModelMessage, as_messages
+from modelplug.timeouts import Timeouts
+
+__all__ = ["REQUEST_DEFAULTS", "ModelRequest", "ModelRequestContext", "OnUnsupported"]
+
+OnUnsupported: TypeAlias = Literal["error", "warn", "drop"]
+"""What happens to a parameter that the model can't honour."""
+
+Tools: TypeAlias = Sequence[Mapping[str, object]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelRequestContext:
+    """Who asks, and on whose behalf: passed along, never sent unless a backend says so."""
+
+    stream: bool = False
+    cache_enable: bool = False
+    user_name: str | None = None
+    sys_code: str | None = None
+    conv_uid: str | None = None
+    span_id: str | None = None
+    chat_mode: str | None = None
+    chat_param: str | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelRequest:
+    """One request. None means *not set* and is never sent; 0 is set and is sent.
+
+    Attributes:
+        model: which model; None is the client's default.
+        messages: the conversation; a plain string is one human message.
+        temperature, top_p, top_k, seed, presence_penalty, frequency_penalty: sampling.
+        max_new_tokens: tokens of answer at the most.
+        stop: a text, or several, that end the answer; stop_token_ids: the same by token.
+        context_len: tokens of input to keep, for converters that trim.
+        echo: whether the answer repeats the prompt.
+        tools, tool_choice, response_format, reasoning: as OpenAI's chat completions spell them.
+        timeout: seconds for the whole call, or Timeouts for each clock.
+        on_unsupported: what to do with a parameter that the model can't honour.
+        options: by backend name, whatever that backend has and the contract hasn't.
+        context: who asks.
+
+    Raises:
+        ValueError: messages can't be read as messages.
+    """
+
+    model: str | None = None
+    messages: Sequence[ModelMessage] = ()
+    temperature: float | None = None
+    max_new_tokens: int | None = None
+    stop: str | Sequence[str] | None = None
+    stop_token_ids: Sequence[int] | None = None
+    context_len: int | None = None
+    echo: bool | None = None
+    span_id: str | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    seed: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    tools: Tools | None = None
+    tool_choice: str | Mapping[str, object] | None = None
+    response_format: Mapping[str, object] | None = None
+    reasoning: str | Mapping[str, object] | None = None
+    timeout: float | Timeouts | None = None
+    on_unsupported: OnUnsupported | None = None
+    options: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    context: ModelRequestContext = field(default_factory=ModelRequestContext)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "messages", as_messages(self.messages))
+
+    @classmethod
+    def build_request(
+        cls,
+        model: str | None = None,
+        messages: str | Iterable[MessageLike] = (),
+        context: ModelRequestContext | Mapping[str, object] | None = None,
+        *,
+        stream: bool = False,
+        **parameters: object,
+    ) -> ModelRequest:
+        """A request from loose parts, with DB-GPT's signature.
+
+        A mapping as ``context`` gets ``stream`` only where it has none of its own.
+
+        Raises:
+            TypeError: a parameter that requests don't have.
+            ValueError: messages can't be read as messages.
+        """
+        if context is None or isinstance(context, Mapping):
+            context = ModelRequestContext(**{"stream": stream, **(context or {})})  # type: ignore[arg-type]  # a mapping's values
+        return cls(model=model, messages=as_messages(messages), context=context, **parameters)  # type: ignore[arg-type]  # loose parts
+
+    @property
+    def stream(self) -> bool:
+        """Whether the context asks for a stream."""
+        return self.context.stream
+
+    @property
+    def stop_sequences(self) -> tuple[str, ...]:
+        """``stop`` as a tuple, whether it was given as one text or several."""
+        if self.stop is None:
+            return ()
+        return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
+
+    def copy(self, **changes: object) -> ModelRequest:
+        """The same request with some fields changed; the request itself never changes.
+
+        Raises:
+            TypeError: a field that requests don't have.
+        """
+        return replace(self, **changes)  # type: ignore[arg-type]  # loose parts
+
+    def with_defaults(self, defaults: Mapping[str, object]) -> ModelRequest:
+        """The request with ``defaults`` for those fields that it leaves unset."""
+        unset = {name: value for name, value in defaults.items() if getattr(self, name) is None}
+        return self.copy(**unset) if unset else self
+
+    def asked_for(self) -> tuple[str, ...]:
+        """Names of the capabilities that this request needs a model to have."""
+        values = ((name, getattr(self, name)) for name in REQUEST_CAPABILITIES)
+        names = [name for name, value in values if value is not None and value is not False]
+        roles = {message.role for message in self.messages}
+        names += [f"{role}_role" for role in ("system", "tool") if role in roles]
+        if any(_has_image(message) for message in self.messages):
+            names.append("images")
+        return tuple(names)
+
+    def to_common_messages(
+        self, support_system_role: bool = True
+    ) -> list[dict[str, object]]:  # DB-GPT's signature
+        """The messages with the role names that most services use: system, user, assistant, tool.
+
+        Raises:
+            ValueError: a message can't be sent: a ``view`` message, or a system message where
+                ``support_system_role`` is false. None is ever dropped in silence.
+        """
+        for message in self.messages:
+            if not message.pass_to_model or (message.role == "system" and not support_system_role):
+                raise ValueError(f"a message of role {message.role!r} can't be sent to this model")
+        return [message.to_common() for message in self.messages]
+
+    def to_dict(self) -> dict[str, object]:
+        """The fields that are set, by name."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+REQUEST_DEFAULTS = (
+    "temperature",
+    "max_new_tokens",
+    "stop",
+    "stop_token_ids",
+    "context_len",
+    "top_p",
+    "top_k",
+    "seed",
+    "presence_penalty",
+    "frequency_penalty",
+    "reasoning",
+    "timeout",
+    "on_unsupported",
+)
+"""Fields of a request for which a config string or a client may give defaults."""
+
+
+def _has_image(message: ModelMessage) -> bool:
+    return not isinstance(message.content, str) and any(
+        str(part.get("type", "")).startswith(("image", "input_image")) for part in message.content
+    )

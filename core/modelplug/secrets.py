@@ -1,0 +1,135 @@
+"""Keys and secrets: values that show themselves to nobody who doesn't ask by name."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from urllib.parse import quote, quote_plus
+
+from modelplug.errors import InvalidCredentialError
+
+__all__ = ["Credential", "Secret", "scrub"]
+
+MASK = "**********"
+
+_ESCAPE = re.compile("%[0-9A-F]{2}")
+
+
+def _trimmed(text: object) -> str | None:
+    """``text`` without the blanks around it, which files and copying add; None if unusable."""
+    if not isinstance(text, str):
+        return None
+    text = text.strip()
+    is_mask = text != "" and not text.strip("*")
+    return text if text.isascii() and text.isprintable() and not is_mask else None
+
+
+def _unusable() -> InvalidCredentialError:
+    return InvalidCredentialError(
+        "a credential is no text, has a control character or one outside ASCII, or is a mask",
+        hint="copy it again, without line breaks or quotation marks",
+    )
+
+
+class Secret:
+    """A secret text, or a callable that fetches one at each use, so that it can be rotated.
+
+    It never shows in ``repr``, ``str``, ``vars``, a dump or a traceback with locals, and it
+    doesn't pickle. Only ``reveal()`` gives it away: call it inside the expression that needs
+    the text, so that no frame keeps it.
+
+    Raises:
+        InvalidCredentialError: the text can't be a credential.
+    """
+
+    __slots__ = ("_fetch", "_fixed")
+
+    def __init__(self, secret: str | Callable[[], str] = "") -> None:
+        self._fixed = isinstance(secret, str)
+        self._fetch: Callable[[], str] = str  # for tracebacks, which print what was refused, too
+        if callable(secret):
+            self._fetch = secret
+        elif (text := _trimmed(secret)) is not None:
+            # Kept in a closure: slots and __dict__ would show it to whoever walks attributes.
+            self._fetch = lambda: text
+        else:
+            del secret  # whoever reads a traceback with locals must not find it here
+            raise _unusable()
+
+    def reveal(self) -> str:
+        """The text; a callable is asked anew each time.
+
+        Raises:
+            InvalidCredentialError: what a callable gave can't be a credential.
+        """
+        text = _trimmed(self._fetch())
+        if text is None:
+            raise _unusable()
+        return text
+
+    def __bool__(self) -> bool:
+        """False for an empty text; a callable counts as there."""
+        return not self._fixed or bool(self._fetch())
+
+    def __repr__(self) -> str:
+        return f"Secret({MASK!r})" if self else "Secret('')"
+
+    def __str__(self) -> str:
+        return MASK if self else ""
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret) or not (self._fixed and other._fixed):
+            return self is other
+        return hmac.compare_digest(self._fetch(), other._fetch())
+
+    def __hash__(self) -> int:
+        # Equal secrets must have equal hashes, and a hash of the text would tell of it.
+        return hash(Secret)
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        if not self:
+            return Secret, ()
+        raise TypeError("a secret doesn't pickle; refer to it by env:NAME or file:/path instead")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Credential:
+    """What one attempt authenticates with; empty where a backend doesn't need it."""
+
+    app_id: str = ""
+    api_key: Secret = Secret()
+    api_secret: Secret = Secret()
+
+
+def scrub(text: str, secrets: Iterable[Secret]) -> str:
+    """``text`` without the secrets, whether raw, URL-encoded, in base64 or in hexadecimal.
+
+    For what a server says: it may well repeat what it was sent. Forms of fewer than eight
+    characters stay, they would tear holes into ordinary words.
+    """
+    forms = {form for secret in secrets for form in _forms(secret.reveal()) if len(form) >= 8}
+    before = None
+    while before != text:  # again, as a secret with a * in it may end in another's mask
+        before = text
+        for form in sorted(forms, key=len, reverse=True):
+            text = text.replace(form, MASK)
+    return text
+
+
+def _forms(secret: str) -> Iterable[str]:
+    raw = secret.encode()
+    base64s = [encode(raw).decode() for encode in (b64encode, urlsafe_b64encode)]
+    stripped = [form.rstrip("=") for form in base64s]
+    plain = [secret, *base64s, *stripped]
+    quoted = [form for each in plain for form in (quote(each), quote_plus(each), quote(each, ""))]
+    lower = [_ESCAPE.sub(lambda escape: escape[0].lower(), form) for form in quoted]
+    return [*plain, *quoted, *lower, raw.hex(), raw.hex().upper()]

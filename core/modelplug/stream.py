@@ -1,0 +1,458 @@
+"""A stream of outputs over a provider's deltas: clocks, the terminal rule, partial, closing.
+
+What the contract promises of a stream is kept here, once, for all providers:
+
+- exactly one final output, last; an end without ``Finish`` is an error;
+- a failure is raised, typed, with the answer so far in ``partial``;
+- the clocks run around the wait for the next delta only, so a slow reader is never blamed;
+- closing, cancelling or abandoning aborts the connection first and waits for nobody.
+
+``ModelStream`` is a class and not an async generator: no ``yield`` stands inside a time-out
+or a cancel scope (PEP 789), and it can be closed while another task reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import NoReturn, Self, TypeAlias
+
+from modelplug.bridge import Pump
+from modelplug.call import Call
+from modelplug.clock import Clock
+from modelplug.delta import Delta, Finish
+from modelplug.errors import (
+    LifecycleError,
+    PluginContractError,
+    ProxyLLMError,
+    TruncatedStreamError,
+    WrongUseError,
+)
+from modelplug.observers import (
+    CallAbandoned,
+    CallFailed,
+    CallFinished,
+    CallStarted,
+    FirstDelta,
+    Observer,
+)
+from modelplug.output import Answer, ModelInferenceMetrics, ModelOutput
+
+__all__ = ["DeltaStream", "ModelStream", "Pieces", "SyncModelStream"]
+
+Pieces: TypeAlias = Delta | Finish | Sequence[Delta | Finish]
+"""What a provider may yield: one piece, or a list of those that are at hand."""
+
+DeltaStream: TypeAlias = AsyncIterator[Pieces]
+"""What ``stream_deltas`` is: an async generator of pieces."""
+
+Open: TypeAlias = Callable[[Clock, Answer], tuple[Call, DeltaStream]]
+"""Begins a call at the stream's first read: the call, and the provider's pieces."""
+
+log = logging.getLogger("modelplug")
+
+_CLEANUP_SECONDS = 1.0
+"""How long a provider's own clean-up may take once its connection has been aborted."""
+
+
+class ModelStream:
+    """An answer as it comes: an async iterator of outputs, and an async context manager.
+
+    Nothing is sent before the first output is asked for. After the final output, or an error,
+    the iteration ends. Leaving ``async with``, or ``aclose()``, lets the connection go.
+
+    Args:
+        open: begins the call.
+        answer: where the pieces are collected.
+        observers: who is told.
+    """
+
+    def __init__(self, open: Open, *, answer: Answer, observers: Sequence[Observer] = ()) -> None:  # noqa: A002  # what it does
+        self._open = open
+        self._answer = answer
+        self._observers = observers
+        self._clock: Clock | None = None
+        self._call: Call | None = None
+        self._source: DeltaStream | None = None
+        self._batch: Iterator[object] = iter(())
+        self._reading = False
+        self._reader_gone: asyncio.Future[None] | None = None
+        self._ended = False
+        self._abandoned = False
+        self._started_ms = 0
+        self._first_delta: float | None = None
+
+    @property
+    def partial(self) -> ModelOutput:
+        """The answer so far, whatever became of the stream."""
+        answer = self._answer
+        return ModelOutput.of(answer) if answer.finish else ModelOutput.so_far(answer)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ModelOutput:
+        while True:
+            for piece in self._batch:
+                if isinstance(piece, Delta):
+                    if _is_content(piece):
+                        return self._take(piece)
+                elif isinstance(piece, Finish):
+                    return await self._finish(piece)
+                else:
+                    await self._fail(_not_a_piece(piece))
+            if self._abandoned:
+                raise _closed_early()
+            if self._ended:
+                raise StopAsyncIteration
+            pieces = await self._wait()
+            self._batch = iter(pieces if isinstance(pieces, (list, tuple)) else (pieces,))
+
+    async def final(self) -> ModelOutput:
+        """Read to the end; the final output."""
+        async with self:
+            async for output in self:
+                if output.final:
+                    return output
+        raise WrongUseError("the stream was read to its end before")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Let the connection go, within milliseconds; a task that reads gets a LifecycleError."""
+        if self._clock is not None and self._clock.loop is not asyncio.get_running_loop():
+            self.cut(_closed_early())
+            return
+        if self._reading and self._clock is not None and self._call is not None:
+            self._call.abort()
+            self._reader_gone = asyncio.get_running_loop().create_future()
+            self._clock.cut(_closed_early())
+            await self._reader_gone
+        elif not self._ended:
+            self._abandon()
+        await self._close_source()
+
+    def cut(self, cause: ProxyLLMError) -> None:
+        """End a stream that has begun with ``cause``, which its reader gets; from any thread."""
+        if self._ended or self._clock is None or self._call is None:
+            return
+        self._call.abort()
+        with suppress(RuntimeError):  # its loop is closed, and the stream with it
+            self._clock.loop.call_soon_threadsafe(self._clock.cut, cause)
+
+    def __del__(self) -> None:
+        if self._ended or self._call is None or self._clock is None:
+            return
+        # Synchronous and from any thread; the generator itself is closed by its loop's hooks.
+        self._call.abort()
+        self._clock.stop()
+        warnings.warn(
+            "a model stream was dropped before its end; use 'async with', or close it",
+            ResourceWarning,
+            stacklevel=2,
+            source=self,
+        )
+
+    def _take(self, delta: Delta) -> ModelOutput:
+        answer = self._answer
+        answer.deltas.append(delta)
+        if self._first_delta is None:
+            self._began()
+        return ModelOutput.of(answer, delta)
+
+    def _began(self) -> None:
+        call, clock, _ = self._running()
+        self._first_delta = clock.elapsed
+        call.reached("streaming")
+        self._tell(FirstDelta, seconds=self._first_delta)
+
+    async def _wait(self) -> Pieces:
+        """The provider's next pieces; on any failure the stream is ended and closed first."""
+        if self._reading:
+            raise WrongUseError("two tasks read one stream", hint="give each a stream of its own")
+        self._reading = True
+        try:
+            if self._source is None:
+                self._begin()
+            return await self._next_pieces()
+        except ProxyLLMError as error:
+            failure = error
+        except BaseException:
+            # Cancelled, or an observer or converter of the caller's own raised.
+            self._abandon()
+            await self._close_source()
+            raise
+        finally:
+            self._reading = False
+            if self._reader_gone is not None:
+                self._reader_gone.set_result(None)
+        try:
+            await self._fail(failure)
+        finally:
+            del failure  # the error's traceback holds this frame: no cycle
+
+    def _begin(self) -> None:
+        self._clock = Clock()
+        self._started_ms = time.time_ns() // 1_000_000
+        self._call, self._source = self._open(self._clock, self._answer)
+        self._tell(CallStarted)
+
+    async def _next_pieces(self) -> Pieces:
+        """One step of the provider under the clock; its outcome, with whose fault it was."""
+        _, clock, source = self._running()
+        failure: BaseException | None = None
+        pieces: Pieces = ()
+        clock.begin_wait()
+        try:
+            if clock.cause is None:
+                pieces = await source.__anext__()
+        except BaseException as error:  # noqa: BLE001  # told apart below, outside this block
+            failure = error
+        # Whatever a provider made of being cancelled or cut, that is what happened.
+        if clock.end_wait():
+            if not isinstance(failure, asyncio.CancelledError):
+                failure = asyncio.CancelledError()
+        elif clock.cause is not None:
+            failure = clock.cause
+        try:
+            if failure is not None:
+                raise _outcome(failure)
+            return pieces
+        finally:
+            del failure  # its traceback holds this frame: no cycle
+
+    async def _finish(self, finish: Finish) -> ModelOutput:
+        call, clock, _ = self._running()
+        answer = self._answer
+        if self._first_delta is None:
+            self._first_delta = clock.elapsed
+        answer.finish = finish
+        answer.metrics = self._metrics(clock.elapsed)
+        self._end()
+        call.reached("ended")
+        await self._close_source()
+        self._tell(
+            CallFinished,
+            seconds=clock.elapsed,
+            deltas=len(answer.deltas),
+            finish_reason=finish.reason,
+            usage=finish.usage,
+        )
+        return ModelOutput.of(answer)
+
+    async def _fail(self, error: ProxyLLMError) -> NoReturn:
+        answer = self._answer
+        self._end()
+        if self._call is not None:
+            error.rewrite(self._call.scrub)
+            error.complete(phase=self._call.phase, sent=self._call.sent)
+            self._call.abort()
+        error.complete(
+            backend=answer.backend,
+            model=answer.model,
+            request_id=answer.request_id,
+            partial=ModelOutput.so_far(answer),
+        )
+        await self._close_source()
+        if self._clock is not None:
+            self._tell(
+                CallFailed, seconds=self._clock.elapsed, deltas=len(answer.deltas), error=error
+            )
+        try:
+            raise error
+        finally:
+            del error  # the error's traceback holds this frame: no cycle
+
+    def _abandon(self) -> None:
+        self._abandoned = True
+        self._end()
+        if self._call is not None and self._clock is not None:
+            self._call.abort()
+            self._tell(CallAbandoned, seconds=self._clock.elapsed, deltas=len(self._answer.deltas))
+
+    def _end(self) -> None:
+        self._ended = True
+        self._batch = iter(())
+        if self._clock is not None:
+            self._clock.stop()
+
+    async def _close_source(self) -> None:
+        source, self._source = self._source, None
+        close = getattr(source, "aclose", None)
+        if close is None:
+            return
+        try:
+            async with asyncio.timeout(_CLEANUP_SECONDS):
+                await close()
+        except Exception as error:  # noqa: BLE001  # nobody is left to be told, the outcome stands
+            log.warning("a plugin's clean-up failed: %s", type(error).__name__)
+
+    def _metrics(self, seconds: float) -> ModelInferenceMetrics:
+        usage = self._answer.finish.usage if self._answer.finish else None
+        completion = usage.completion_tokens if usage else None
+        ended_ms = self._started_ms + round(seconds * 1000)
+        began_ms = self._started_ms + round((self._first_delta or 0.0) * 1000)
+        return ModelInferenceMetrics(
+            collect_index=len(self._answer.deltas),
+            start_time_ms=self._started_ms,
+            end_time_ms=ended_ms,
+            current_time_ms=ended_ms,
+            first_token_time_ms=began_ms,
+            first_completion_time_ms=began_ms,
+            prompt_tokens=usage.prompt_tokens if usage else None,
+            completion_tokens=completion,
+            total_tokens=usage.total_tokens if usage else None,
+            speed_per_second=completion / seconds if completion and seconds else None,
+            time_to_first_delta=self._first_delta,
+            total_time=seconds,
+        )
+
+    def _running(self) -> tuple[Call, Clock, DeltaStream]:
+        if self._call is None or self._clock is None or self._source is None:
+            raise WrongUseError("the stream has not begun, or is over")
+        return self._call, self._clock, self._source
+
+    def _tell(self, event: type[CallStarted], **details: object) -> None:
+        if self._observers:
+            call_id = self._call.request_id if self._call else None
+            told = event(
+                backend=self._answer.backend,
+                model=self._answer.model,
+                request_id=call_id,
+                **details,
+            )
+            try:
+                for observer in self._observers:
+                    observer(told)
+            except BaseException:
+                self._end()
+                if self._call is not None:
+                    self._call.abort()
+                raise
+
+
+def _is_content(delta: Delta) -> bool:
+    """Whether a delta holds anything; an empty one is no progress and isn't passed on."""
+    return bool(delta.text or delta.reasoning or delta.tool_call or delta.sources or delta.extra)
+
+
+def _closed_early() -> LifecycleError:
+    return LifecycleError(
+        "the stream was closed before its end", hint="what had come is in its 'partial'"
+    )
+
+
+def _not_a_piece(piece: object) -> PluginContractError:
+    return PluginContractError(
+        f"the plugin yielded a {type(piece).__name__} where a Delta or Finish belongs"
+    )
+
+
+def _outcome(failure: BaseException) -> BaseException:
+    """What a provider's failure is to the caller: itself, or the fault of the plugin."""
+    if isinstance(failure, StopAsyncIteration):
+        return TruncatedStreamError(
+            "the answer ended without its terminal sign",
+            hint="the service cut the answer short, or the plugin yields no Finish",
+        )
+    if isinstance(failure, ProxyLLMError) or not isinstance(failure, Exception):
+        return failure
+    error = PluginContractError(
+        f"the plugin raised {type(failure).__name__}",
+        hint="a bug in the plugin: report it to its authors, with the cause above",
+    )
+    error.__cause__ = failure
+    return error
+
+
+class SyncModelStream:
+    """A ``ModelStream`` for threads: an iterator of outputs, and a context manager.
+
+    The stream runs on the loop thread of the process; Ctrl-C here cancels it there.
+    """
+
+    def __init__(self, stream: Callable[[], ModelStream]) -> None:
+        self._make = stream
+        self._stream: ModelStream | None = None
+        self._pump: Pump[ModelOutput] | None = None
+        self._outputs: Iterator[ModelOutput] = iter(())
+        self._ended = False
+        self._abandoned = False
+
+    @property
+    def partial(self) -> ModelOutput:
+        """The answer so far, whatever became of the stream."""
+        if self._stream is None:
+            return ModelOutput.so_far(Answer())
+        return self._stream.partial
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> ModelOutput:
+        for output in self._outputs:
+            return output
+        if self._abandoned:
+            raise _closed_early()
+        if self._ended:
+            raise StopIteration
+        if self._pump is None:
+            self._stream = self._make()
+            stream = self._stream
+            self._pump = Pump(lambda: stream)
+        try:
+            outputs = self._pump.take()
+        except ProxyLLMError:
+            self._ended = True
+            raise
+        except BaseException:
+            self.close()
+            raise
+        if not outputs:
+            self._ended = True
+        self._outputs = iter(outputs)
+        return next(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the connection go; from any thread. A thread that reads gets a LifecycleError."""
+        if not self._ended:
+            self._ended = self._abandoned = True
+            self._outputs = iter(())
+            if self._pump is not None:
+                self._pump.close()
+
+    def __del__(self) -> None:
+        if self._ended or self._pump is None:
+            return
+        self._pump.close(wait=False)
+        warnings.warn(
+            "a model stream was dropped before its end; use 'with', or close it",
+            ResourceWarning,
+            stacklevel=2,
+            source=self,
+        )

@@ -1,0 +1,45 @@
+"""The clocks of a call, as one frozen value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+__all__ = ["Timeouts"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timeouts:
+    """How long each phase of a call may last, in seconds; None switches a clock off.
+
+    The clocks run only while the caller waits for the backend, so a slow consumer is never
+    blamed. Keep-alives and pings are not progress: ``first_delta`` and ``idle`` end with a
+    piece of the answer and with nothing else.
+
+    Attributes:
+        connect: name look-up, TCP and TLS.
+        open: from the start of the attempt until the request has been sent.
+        first_delta: from then until the first piece of the answer.
+        idle: between two pieces of the answer.
+        total: the whole call, all attempts together.
+        queue: waiting for a local limit (policies).
+    """
+
+    connect: float | None = 5.0
+    open: float | None = 10.0
+    first_delta: float | None = 60.0
+    idle: float | None = 30.0
+    total: float | None = 600.0
+    queue: float | None = 10.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            seconds = getattr(self, field.name)
+            # NaN fails this comparison too, infinity is what None is for.
+            if seconds is not None and not 0 < seconds < float("inf"):
+                raise ValueError(f"Timeouts.{field.name}: seconds above 0, or None for no limit")
+
+    def over(self, timeout: float | Timeouts | None) -> Timeouts:
+        """What holds for one request: a number replaces ``total``, a Timeouts all of them."""
+        if timeout is None:
+            return self
+        return timeout if isinstance(timeout, Timeouts) else replace(self, total=float(timeout))

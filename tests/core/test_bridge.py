@@ -1,0 +1,218 @@
+"""The bridge between threads and event loops."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from modelplug import Delta, Finish, QueueFullError, WrongUseError
+from modelplug.bridge import BlockingSource, Pump, StreamThreads, run
+from tests.support.scripted import AsyncScripted, BlockingScripted
+
+who = contextvars.ContextVar("who", default="nobody")
+
+
+async def whoami() -> str:
+    """Whose context this runs in."""
+    return who.get()
+
+
+def test_a_coroutine_runs_in_the_callers_context() -> None:
+    """Context variables of the calling thread are seen on the loop thread."""
+    who.set("me")
+    assert run(whoami()) == "me"
+
+
+def test_all_sync_calls_share_one_thread() -> None:
+    """However many calls, one thread of the bridge serves them."""
+
+    async def thread() -> int:
+        return threading.get_ident()
+
+    with ThreadPoolExecutor(8) as pool:
+        idents = set(pool.map(lambda _: run(thread()), range(40)))
+    assert (len(idents), threading.get_ident() in idents) == (1, False)
+
+
+def test_a_sync_call_on_the_loop_thread_is_refused() -> None:
+    """A call that would wait for itself is an error at once."""
+
+    async def nested() -> str:
+        return AsyncScripted(Finish()).sync_generate("hi").text
+
+    with pytest.raises(WrongUseError):
+        run(nested())
+
+
+def test_a_sync_call_works_inside_a_running_loop() -> None:
+    """A coroutine on any other loop may use the sync calls; it blocks that loop only."""
+
+    async def main() -> str:
+        return AsyncScripted(Delta("a"), Finish()).sync_generate("hi").text
+
+    assert asyncio.run(main()) == "a"
+
+
+class Counting:
+    """An endless async iterator that counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.closed = threading.Event()
+
+    def __aiter__(self) -> AsyncIterator[int]:
+        return self
+
+    async def __anext__(self) -> int:
+        self.asked += 1
+        return self.asked
+
+    async def aclose(self) -> None:
+        """Take note."""
+        self.closed.set()
+
+
+def test_what_is_ready_is_handed_over_in_lists() -> None:
+    """Items that come without waiting are taken many at a time, in order, none lost."""
+    source = Counting()
+    pump = Pump(lambda: source)
+    taken = [item for _ in range(20) for item in pump.take()]
+    pump.close()
+    assert list(range(1, len(taken) + 1)) == taken
+    assert len(taken) > 20
+
+
+def test_a_slow_reader_holds_the_source_back() -> None:
+    """A source that never pauses is read no further than the high-water mark ahead."""
+    source = Counting()
+    pump = Pump(lambda: source)
+    taken = sum(len(pump.take()) for _ in range(10))
+    run(asyncio.sleep(0.01))  # the pump has had the loop to itself
+    ahead = source.asked - taken
+    pump.close()
+    assert 0 < ahead <= 512
+
+
+def test_closing_a_pump_closes_its_source() -> None:
+    """Close cancels what runs on the loop thread and lets the source go."""
+    source = Counting()
+    pump = Pump(lambda: source)
+    pump.take()
+    pump.close()
+    assert source.closed.is_set()
+
+
+@pytest.mark.parametrize("items", [0, 1, 255, 256, 257, 3000])
+def test_a_blocking_generator_is_read_whole(items: int) -> None:
+    """Every item of a blocking generator arrives, in order, whatever their number."""
+
+    async def main() -> list[int]:
+        with ThreadPoolExecutor(1) as pool:
+            return [item async for item in BlockingSource(lambda: iter(range(items)), pool)]
+
+    assert asyncio.run(main()) == list(range(items))
+
+
+def test_a_blocking_generator_is_held_back_by_a_slow_reader() -> None:
+    """The thread behind a blocking generator waits when the reader has enough."""
+    made = []
+
+    def generate() -> Iterator[int]:
+        for number in range(100_000):
+            made.append(number)
+            yield number
+
+    async def main() -> None:
+        with ThreadPoolExecutor(1) as pool:
+            source = BlockingSource(generate, pool)
+            for _ in range(10):
+                await anext(source)
+            await source.aclose()
+
+    asyncio.run(main())
+    assert 10 <= len(made) <= 270
+
+
+def test_one_worker_serves_streams_one_after_the_other() -> None:
+    """Three parallel streams on an executor of one thread all finish."""
+
+    async def main(client: BlockingScripted) -> list[str]:
+        outputs = await asyncio.gather(*(client.generate("hi") for _ in range(3)))
+        return [output.text for output in outputs]
+
+    with ThreadPoolExecutor(1) as pool:
+        client = BlockingScripted(Delta("a"), Finish(), executor=pool)
+        assert asyncio.run(main(client)) == ["a"] * 3
+
+
+def test_too_many_streams_are_refused_at_once() -> None:
+    """Beyond its bound the executor of blocking streams refuses, and recovers."""
+    gate = threading.Event()
+    threads = StreamThreads(limit=2)
+    running = [threads.submit(gate.wait, 30) for _ in range(2)]
+    with pytest.raises(QueueFullError):
+        threads.submit(int)
+    gate.set()
+    assert [each.result(5) for each in running] == [True, True]
+
+
+def test_an_executor_that_was_shut_down_takes_nothing() -> None:
+    """Work after shutdown is refused, as executors do."""
+    threads = StreamThreads()
+    threads.shutdown()
+    with pytest.raises(RuntimeError):
+        threads.submit(int)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_child_gets_a_thread_of_its_own() -> None:
+    """After a fork the child's sync calls work, and the parent's stream is refused there."""
+    script = """
+import os, sys
+from modelplug import Delta, Finish, WrongUseError
+from tests.support.scripted import AsyncScripted
+import asyncio
+client = AsyncScripted(Delta("a"), lambda: asyncio.sleep(0.01), Finish())
+stream = client.sync_generate_stream("hi")
+next(stream)
+child = os.fork()
+if child == 0:
+    refused = False
+    try:
+        list(stream)
+    except WrongUseError:
+        refused = True
+    os._exit(0 if refused and client.sync_generate("hi").text == "a" else 1)
+_, status = os.waitpid(child, 0)
+assert [output.final for output in stream] == [True]
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+    done = subprocess.run([sys.executable, "-c", script], timeout=30, check=False)
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("kind", ["AsyncScripted", "BlockingScripted"])
+def test_the_interpreter_exits_with_a_stream_open(kind: str) -> None:
+    """A process that ends in the middle of an answer ends at once and quietly."""
+    wait = "asyncio.sleep(60)" if kind == "AsyncScripted" else "time.sleep(60)"
+    script = f"""
+import asyncio, time
+from modelplug import Delta
+from tests.support.scripted import {kind}
+stream = {kind}(Delta("a"), lambda: {wait}).sync_generate_stream("hi")
+next(stream)
+stream.keep = stream  # no finaliser before the very end
+print("leaving")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, timeout=30, check=False, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "leaving\n", "")

@@ -1,0 +1,423 @@
+"""The contract's client: what it derives for a provider and promises to a caller."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import weakref
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Self
+
+import pytest
+
+from modelplug import (
+    BadRequestError,
+    Call,
+    Capabilities,
+    ClientClosedError,
+    Delta,
+    Finish,
+    ModelMessage,
+    ModelMetadata,
+    ModelOutput,
+    ModelRequest,
+    ModelRequestContext,
+    PluginContractError,
+    ProxyLLMClient,
+    ProxyModelParameters,
+    Timeouts,
+    UnsupportedOptionError,
+)
+from tests.support.scripted import DIRECTIONS, Ask, AsyncScripted, BlockingScripted, ScriptedClient
+
+directions = pytest.mark.parametrize("ask", DIRECTIONS.values(), ids=DIRECTIONS.keys())
+
+
+class Neither(ProxyLLMClient):
+    """A class that forgot its stream method."""
+
+    @classmethod
+    def new_client(
+        cls, model_params: ProxyModelParameters, default_executor: Executor | None = None
+    ) -> Self:
+        """As every provider."""
+        return cls(["m"])
+
+
+def test_a_client_without_a_stream_method_is_refused() -> None:
+    """What can't answer can't be made; an abstract base may still be defined."""
+    with pytest.raises(PluginContractError, match="neither"):
+        Neither.new_client(ProxyModelParameters())
+
+
+def test_a_client_without_a_model_is_refused() -> None:
+    """A provider names at least one model, the default."""
+
+    class Modelless(AsyncScripted):
+        def __init__(self) -> None:
+            ProxyLLMClient.__init__(self, [])
+
+    with pytest.raises(PluginContractError, match="no model"):
+        Modelless()
+
+
+class Both(AsyncScripted, BlockingScripted):
+    """A provider with both methods."""
+
+    async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Delta]:
+        """The async one."""
+        yield Delta("async")
+        yield Finish()  # type: ignore[misc]  # deltas and a finish
+
+    def stream_deltas_blocking(self, request: ModelRequest, call: Call) -> Sequence[Delta]:  # type: ignore[override]  # an iterator
+        """The blocking one."""
+        return iter([Delta("blocking"), Finish()])  # type: ignore[return-value, list-item]
+
+
+@directions
+def test_async_serves_async_and_blocking_serves_sync(ask: Ask) -> None:
+    """A provider with both methods is asked the way that the caller calls."""
+    how = next(name for name, each in DIRECTIONS.items() if each is ask)
+    expected = "blocking" if "sync" in how.replace("async", "") else "async"
+    assert expected == ask(Both(), "hi")[-1].text
+
+
+@directions
+@pytest.mark.parametrize(
+    "question",
+    [
+        "hi",
+        [{"role": "user", "content": "hi"}],
+        [ModelMessage("human", "hi")],
+        ModelRequest(messages="hi"),
+    ],
+    ids=["text", "mappings", "messages", "request"],
+)
+def test_a_question_may_have_many_forms(ask: Ask, question: object) -> None:
+    """A text, messages in either form, and a request all ask the same."""
+    client = AsyncScripted(Finish())
+    ask(client, question)  # type: ignore[arg-type]  # any of its forms
+    (seen,) = client.requests
+    assert ("scripted", (ModelMessage("human", "hi"),)) == (seen.model, seen.messages)
+
+
+@directions
+@pytest.mark.parametrize("question", [[], [{"role": "user"}], [{"role": "x", "content": ""}], [7]])
+def test_a_bad_question_never_reaches_the_provider(ask: Ask, question: object) -> None:
+    """No messages, or what are none, is a typed error before anything is sent."""
+    client = AsyncScripted(Finish())
+    with pytest.raises(BadRequestError):
+        ask(client, question)  # type: ignore[arg-type]  # that is the point
+    assert client.requests == []
+
+
+def test_the_request_wins_over_defaults_and_none_is_not_set() -> None:
+    """Defaults fill what a request leaves unset; 0 counts as set."""
+    params = ProxyModelParameters(defaults={"temperature": 0.7, "max_new_tokens": 9})
+    client = AsyncScripted(Finish(), params=params)
+    client.sync_generate(ModelRequest(messages="hi", temperature=0.0))
+    assert (
+        client.requests[0].temperature,
+        client.requests[0].max_new_tokens,
+        client.requests[0].stop,
+    ) == (0.0, 9, None)
+
+
+def test_a_request_is_never_changed() -> None:
+    """What a caller passes in is the same afterwards, converted messages or not."""
+    request = ModelRequest(messages=[ModelMessage("view", "x"), ModelMessage("human", "hi")])
+    before = request.copy()
+    client = AsyncScripted(Finish())
+    for _ in range(2):
+        client.sync_generate(request)
+    assert before == request
+    assert client.requests[0] == client.requests[1]
+    assert [tuple(m.text for m in seen.messages) for seen in client.requests] == [("hi",)] * 2
+
+
+def test_the_apps_own_name_for_the_model_means_the_default() -> None:
+    """A request for ``model_name`` of the params gets the client's default model."""
+    params = ProxyModelParameters(model_name="chat", proxyllm_backend="scripted")
+    client = AsyncScripted(Finish(), params=params)
+    outputs = [
+        client.sync_generate(ModelRequest(model=name, messages="q")) for name in ("chat", "other")
+    ]
+    assert [output.model for output in outputs] == ["scripted", "other"]
+
+
+class Recording:
+    """A converter that takes note and answers for all."""
+
+    def __init__(self) -> None:
+        self.seen: list[ModelMetadata | None] = []
+
+    def convert(
+        self, messages: Sequence[ModelMessage], metadata: ModelMetadata | None = None
+    ) -> Sequence[ModelMessage]:
+        """One message, whatever came."""
+        self.seen.append(metadata)
+        return [ModelMessage("human", "converted")]
+
+
+@pytest.mark.parametrize("way", ["generate", "sync_generate"])
+def test_a_converter_is_called_once_and_obeyed(way: str) -> None:
+    """The messages that a converter gives are sent; it is told which model they are for."""
+    client, converter = AsyncScripted(Finish()), Recording()
+    if way == "generate":
+        asyncio.run(client.generate("hi", converter))
+    else:
+        client.sync_generate("hi", converter)
+    assert [tuple(m.text for m in seen.messages) for seen in client.requests] == [("converted",)]
+    assert [client.metadata("scripted")] == converter.seen
+
+
+def test_conversion_has_both_spellings() -> None:
+    """DB-GPT's spelling of local_convert_message works too."""
+    client = AsyncScripted(Finish())
+    request = ModelRequest(messages=[ModelMessage("view", "x"), ModelMessage("human", "hi")])
+    assert client.local_covert_message(request) == client.local_convert_message(request)
+
+
+def test_what_a_converter_raises_reaches_the_caller() -> None:
+    """A converter's own exception passes unchanged; nothing is sent."""
+
+    class Failing(Recording):
+        def convert(self, messages, metadata=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+            """Fail."""
+            raise ZeroDivisionError
+
+    client = AsyncScripted(Finish())
+    with pytest.raises(ZeroDivisionError):
+        client.sync_generate("hi", Failing())
+    assert client.requests == []
+
+
+def ask_for(policy: str | None, able: Capabilities) -> tuple[ModelOutput, ScriptedClient]:
+    """A call for a seed and a temperature under a policy."""
+    client = AsyncScripted(Finish(), able=able)
+    request = ModelRequest(messages="hi", seed=3, temperature=0.0, on_unsupported=policy)  # type: ignore[arg-type]
+    return client.sync_generate(request), client
+
+
+def test_what_a_model_cant_do_is_refused() -> None:
+    """A parameter that isn't claimed is a typed error that names it, and nothing is sent."""
+    with pytest.raises(UnsupportedOptionError, match="seed"):
+        ask_for(None, Capabilities(native=["temperature"]))
+
+
+@pytest.mark.parametrize(("policy", "warned"), [("warn", 1), ("drop", 0)])
+def test_what_a_model_cant_do_is_left_out_when_asked(policy: str, warned: int) -> None:
+    """By request the parameter is left out, with a warning on the output or without."""
+    output, client = ask_for(policy, Capabilities(emulated=["temperature"]))
+    assert (None, 0.0, warned) == (
+        client.requests[0].seed,
+        client.requests[0].temperature,
+        len(output.warnings),
+    )
+
+
+@pytest.mark.parametrize("role", ["system", "tool"])
+def test_a_role_that_cant_be_sent_is_never_dropped(role: str) -> None:
+    """A message of an unclaimed role is an error even where parameters would be dropped."""
+    client = AsyncScripted(Finish(), able=Capabilities())
+    messages = [{"role": role, "content": "x"}, {"role": "user", "content": "hi"}]
+    request = ModelRequest(messages=messages, on_unsupported="drop")  # type: ignore[arg-type]
+    with pytest.raises(UnsupportedOptionError, match=f"{role}_role"):
+        client.sync_generate(request)
+
+
+def test_an_emulated_system_role_is_folded() -> None:
+    """Where the plugin emulates the system role, its text goes in front of the question."""
+    client = AsyncScripted(Finish(), able=Capabilities(emulated=["system_role"]))
+    client.sync_generate(
+        [{"role": "system", "content": "be brief"}, {"role": "user", "content": "hi"}]
+    )
+    assert [(m.role, m.text) for m in client.requests[0].messages] == [("human", "be brief\nhi")]
+
+
+def test_clocks_come_from_params_and_request() -> None:
+    """The client's timeouts hold unless a request brings its own."""
+    params = ProxyModelParameters(timeouts=Timeouts(idle=7))
+    client = AsyncScripted(Finish(), params=params)
+    client.sync_generate("hi")
+    client.sync_generate(ModelRequest(messages="hi", timeout=3))
+    client.sync_generate(ModelRequest(messages="hi", timeout=Timeouts(idle=1)))
+    assert [(call.timeouts.idle, call.timeouts.total) for call in client.calls] == [
+        (7, 600),
+        (7, 3),
+        (1, 600),
+    ]
+
+
+def test_a_call_knows_the_callers_name_for_it() -> None:
+    """The context's request id is handed to the provider; the service's own is on the output."""
+    context = ModelRequestContext(request_id="mine")
+    client = AsyncScripted(lambda: client.calls[0].note(request_id="theirs"), Finish())
+    output = client.sync_generate(ModelRequest(messages="hi", context=context))
+    assert (client.calls[0].request_id, output.request_id) == ("mine", "theirs")
+
+
+def test_models_and_default_model() -> None:
+    """The first name is the default; models carry context and capabilities."""
+    client = AsyncScripted(Finish())
+    models = asyncio.run(client.models())
+    assert client.default_model == "scripted"
+    assert [(m.model, m.context_length) for m in models] == [("scripted", 4096), ("other", 4096)]
+    assert models[0].capabilities == client.able
+
+
+def test_two_clients_share_nothing() -> None:
+    """Each client has its own models, streams and executor."""
+    one, other = AsyncScripted(Finish()), AsyncScripted(Finish())
+    other.model_names = ("changed",)
+    assert one.default_model == "scripted"
+    assert one.executor is not other.executor
+
+
+def test_closing_ends_open_streams_and_later_calls() -> None:
+    """Readers of open streams, and whoever calls later, get a ClientClosedError at once."""
+
+    async def main() -> list[object]:
+        client = AsyncScripted(Delta("a"), lambda: asyncio.sleep(60))
+        stream = client.generate_stream("hi")
+        await anext(stream)
+        reader = asyncio.create_task(anext(stream))
+        await asyncio.sleep(0)
+        await client.aclose()
+        await client.aclose()
+        failures = await asyncio.gather(reader, client.generate("hi"), return_exceptions=True)
+        return [*map(type, failures), client.aborted.is_set()]
+
+    assert asyncio.run(main()) == [ClientClosedError, ClientClosedError, True]
+
+
+def test_closing_from_another_thread_ends_a_sync_reader() -> None:
+    """A thread in the middle of an answer gets a ClientClosedError when the client is closed."""
+    waiting = threading.Event()
+    client = AsyncScripted(Delta("a"), waiting.set, lambda: asyncio.sleep(60))
+    failures: list[type] = []
+
+    def read() -> None:
+        try:
+            list(client.sync_generate_stream("hi"))
+        except ClientClosedError as error:
+            failures.append(type(error))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert waiting.wait(5)
+    client.close()
+    reader.join(5)
+    assert (failures, True) == ([ClientClosedError], client.aborted.is_set())
+
+
+def test_context_managers_close() -> None:
+    """Both context managers close the client, also when their body raises."""
+
+    async def main() -> None:
+        async with AsyncScripted(Finish()) as client:
+            await client.generate("hi")
+        with pytest.raises(ClientClosedError):
+            await client.generate("hi")
+
+    asyncio.run(main())
+    with pytest.raises(ZeroDivisionError), AsyncScripted(Finish()) as client:
+        raise ZeroDivisionError
+    with pytest.raises(ClientClosedError):
+        client.sync_generate("hi")
+
+
+def test_a_borrowed_executor_is_never_shut_down() -> None:
+    """An executor that was passed in works after the client is closed; our own doesn't."""
+    with ThreadPoolExecutor(1) as pool:
+        borrowing = BlockingScripted(Delta("a"), Finish(), executor=pool)
+        assert borrowing.sync_generate("hi").text == "a"
+        borrowing.close()
+        assert pool.submit(int).result(5) == 0
+    owning = BlockingScripted(Delta("a"), Finish())
+    owning.sync_generate("hi")
+    own = owning.executor
+    owning.close()
+    with pytest.raises(RuntimeError):
+        own.submit(int)
+
+
+def test_one_client_serves_several_event_loops() -> None:
+    """One client works in one asyncio.run after the other, also after one that was cancelled."""
+    client = AsyncScripted(lambda: asyncio.sleep(0), Delta("a"), Finish())
+
+    async def cancelled() -> None:
+        task = asyncio.create_task(client.generate("hi"))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+
+    texts = [asyncio.run(client.generate("hi")).text]
+    asyncio.run(cancelled())
+    texts.append(asyncio.run(client.generate("hi")).text)
+    assert texts == ["a", "a"]
+
+
+def test_one_client_serves_many_threads() -> None:
+    """Sixteen threads that start together each get their own answer whole."""
+
+    class Echoing(AsyncScripted):
+        async def stream_deltas(self, request, call):  # type: ignore[no-untyped-def, override]  # noqa: ANN001, ANN202
+            """The question, a character at a time."""
+            for character in request.messages[-1].text:
+                await asyncio.sleep(0)
+                yield Delta(character)
+            yield Finish()
+
+    client, barrier = Echoing(), threading.Barrier(16)
+
+    def ask(number: int) -> str:
+        barrier.wait(5)
+        return client.sync_generate(f"question {number} " * 5).text
+
+    with ThreadPoolExecutor(16) as pool:
+        texts = list(pool.map(ask, range(16)))
+    assert [f"question {number} " * 5 for number in range(16)] == texts
+
+
+def test_a_client_is_collected_when_nobody_holds_it() -> None:
+    """Nothing in the package keeps a client alive."""
+    client = AsyncScripted(Delta("a"), Finish())
+    client.sync_generate("hi")
+    gone = weakref.ref(client)
+    client.steps = ()
+    del client
+    gc.collect()
+    assert gone() is None
+
+
+class Letters:
+    """A tokenizer that counts letters, or fails."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.failure = failure
+
+    def count_token(self, model_name: str, prompts: Sequence[str]) -> Sequence[int]:
+        """One token a letter."""
+        if self.failure:
+            raise self.failure
+        return [len(prompt) for prompt in prompts]
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "expected"),
+    [(None, -1), (Letters(), 5), (Letters(ConnectionError("no network")), -1)],
+    ids=["none", "letters", "failing"],
+)
+def test_counting_tokens_never_raises(tokenizer: Letters | None, expected: int) -> None:
+    """Without a tokenizer, or with one that fails, the count is -1."""
+    client = AsyncScripted(Finish())
+    client.proxy_tokenizer = tokenizer
+
+    async def main() -> tuple[int, int]:
+        count = await client.count_tokens([ModelMessage("human", "hello")])
+        return await client.count_token("m", "hello"), count.n
+
+    assert asyncio.run(main()) == (expected, expected)

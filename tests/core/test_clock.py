@@ -1,0 +1,175 @@
+"""The clocks of a call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from modelplug import (
+    Call,
+    ConnectTimeoutError,
+    DeadlineError,
+    Delta,
+    FirstDeltaTimeoutError,
+    IdleTimeoutError,
+    ModelRequest,
+    Timeouts,
+    TotalTimeoutError,
+)
+from tests.support.scripted import AsyncScripted
+from tests.support.virtual import run_virtually
+
+LIMITS = Timeouts(connect=5, open=10, first_delta=60, idle=30, total=600)
+
+
+def sleep(seconds: float) -> Callable[[], Awaitable[None]]:
+    """A step that takes some time."""
+    return lambda: asyncio.sleep(seconds)
+
+
+class Reporting(AsyncScripted):
+    """A provider that reports phases before it plays its steps."""
+
+    phases: tuple[tuple[str, float], ...] = ()
+
+    async def stream_deltas(self, request: ModelRequest, call: Call):  # type: ignore[no-untyped-def, override]  # noqa: ANN201  # as the base
+        """The phases, each with the time that it takes, then the steps."""
+        for phase, seconds in self.phases:
+            call.reached(phase)  # type: ignore[arg-type]  # one of them
+            await asyncio.sleep(seconds)
+        async for piece in super().stream_deltas(request, call):
+            yield piece
+
+
+async def failure_of(
+    client: AsyncScripted, timeouts: Timeouts = LIMITS
+) -> tuple[float, DeadlineError]:
+    """When a call timed out, by the loop's clock, and with what."""
+    with pytest.raises(DeadlineError) as caught:
+        await client.generate(ModelRequest(messages="hi", timeout=timeouts))
+    return asyncio.get_running_loop().time(), caught.value
+
+
+@pytest.mark.parametrize(
+    ("phases", "steps", "at", "error"),
+    [
+        pytest.param((), [sleep(99)], 60, FirstDeltaTimeoutError, id="first-delta"),
+        pytest.param((("connecting", 99),), [], 5, ConnectTimeoutError, id="connecting"),
+        pytest.param((("connecting", 4), ("open", 99)), [], 10, ConnectTimeoutError, id="opening"),
+        pytest.param(
+            (("connecting", 4), ("open", 4), ("sent", 99)),
+            [],
+            68,
+            FirstDeltaTimeoutError,
+            id="sent",
+        ),
+        pytest.param((), [Delta("a"), sleep(99)], 30, IdleTimeoutError, id="idle"),
+        pytest.param(
+            (),
+            [Delta("a"), sleep(29), Delta("b"), sleep(99)],
+            59,
+            IdleTimeoutError,
+            id="idle-again",
+        ),
+    ],
+)
+def test_each_phase_has_its_own_limit(
+    phases: tuple[tuple[str, float], ...],
+    steps: list[object],
+    at: float,
+    error: type[DeadlineError],
+) -> None:
+    """A phase that lasts too long ends in the error of its clock, at its time."""
+    client = Reporting(*steps)
+    client.phases = phases
+    when, failure = run_virtually(failure_of(client))
+    assert (error, at) == (type(failure), pytest.approx(when))
+
+
+def test_total_ends_a_slow_drip() -> None:
+    """An answer that never pauses long enough still has to end in time."""
+    drip = [step for _ in range(40) for step in (Delta("x"), sleep(20))]
+    when, failure = run_virtually(failure_of(AsyncScripted(*drip)))
+    assert (TotalTimeoutError, pytest.approx(600)) == (type(failure), when)
+
+
+def test_empty_deltas_are_no_progress() -> None:
+    """Deltas that hold nothing neither reach the caller nor move a clock."""
+    steps = [step for _ in range(40) for step in (Delta(""), sleep(5))]
+    when, failure = run_virtually(failure_of(AsyncScripted(*steps)))
+    assert (FirstDeltaTimeoutError, pytest.approx(60)) == (type(failure), when)
+
+
+def test_a_limit_that_comes_nearer_holds_at_once() -> None:
+    """After a first delta the idle limit holds, though the timer was set for a later time."""
+    steps = [sleep(1), Delta("a"), sleep(99)]
+    when, failure = run_virtually(failure_of(AsyncScripted(*steps)))
+    assert (IdleTimeoutError, pytest.approx(31)) == (type(failure), when)
+
+
+def test_a_slow_reader_is_not_blamed() -> None:
+    """A reader may take longer than any clock between two outputs."""
+
+    async def main() -> str:
+        client = AsyncScripted(Delta("a"), Delta("b"), sleep(1), Delta("c"))
+        stream = client.generate_stream(ModelRequest(messages="hi", timeout=LIMITS))
+        for _ in range(3):
+            await anext(stream)
+            await asyncio.sleep(100)
+        await stream.aclose()
+        return stream.partial.text
+
+    assert run_virtually(main()) == "abc"
+
+
+def test_none_switches_a_clock_off() -> None:
+    """Without limits nothing times out."""
+    never = Timeouts(connect=None, open=None, first_delta=None, idle=None, total=None)
+
+    async def main() -> str:
+        from modelplug import Finish
+
+        client = AsyncScripted(sleep(10_000), Delta("late"), Finish())
+        return (await client.generate(ModelRequest(messages="hi", timeout=never))).text
+
+    assert run_virtually(main()) == "late"
+
+
+def test_a_timeout_carries_its_limit_and_the_partial() -> None:
+    """The error says how long it waited, keeps the answer so far, and aborts the connection."""
+    client = AsyncScripted(Delta("so far"), sleep(99))
+    _, failure = run_virtually(failure_of(client))
+    assert failure.partial is not None
+    assert (
+        failure.limit,
+        failure.partial.text,
+        failure.phase,
+        client.aborted.is_set(),
+    ) == (30, "so far", "streaming", True)
+
+
+def test_a_provider_that_swallows_the_cut_is_still_timed_out() -> None:
+    """What a provider makes of being interrupted doesn't change what happened."""
+
+    async def stubborn() -> None:
+        try:
+            await asyncio.sleep(99)
+        except asyncio.CancelledError:
+            return
+
+    _, failure = run_virtually(failure_of(AsyncScripted(stubborn, Delta("late"))))
+    assert isinstance(failure, FirstDeltaTimeoutError)
+
+
+def test_the_timeout_leaves_the_task_usable() -> None:
+    """After a timeout the task that got it isn't marked as cancelled."""
+
+    async def main() -> int:
+        await failure_of(AsyncScripted(sleep(99)))
+        await asyncio.sleep(1)
+        task = asyncio.current_task()
+        return task.cancelling() if task else -1
+
+    assert run_virtually(main()) == 0

@@ -1,0 +1,220 @@
+"""Making a client: every form that an app may use, and every way to get it wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from modelplug import (
+    BackendNotFoundError,
+    ConfigError,
+    ConfigSyntaxError,
+    Event,
+    InvalidCredentialError,
+    MissingCredentialError,
+    PluginContractError,
+    ProxyLLMClient,
+    ProxyLLMError,
+    ProxyModelParameters,
+    UnsupportedOptionError,
+    new_client,
+)
+from tests.support.dists import PLUGIN, install
+
+CANARY = "canary-0123456789abcdef"
+
+FORMS = {
+    "config string": lambda: new_client("echo:m?temperature=0.5&delay=0"),
+    "params": lambda: new_client(
+        ProxyModelParameters(proxyllm_backend="echo:m?temperature=0.5&delay=0")
+    ),
+    "params in full": lambda: new_client(
+        ProxyModelParameters(
+            proxyllm_backend="echo:m", defaults={"temperature": 0.5}, options={"delay": 0.0}
+        )
+    ),
+    "mapping": lambda: new_client({"backend": "echo:m", "temperature": "0.5", "delay": 0}),
+    "seed's mapping": lambda: new_client(
+        {"proxyllm_backend": "echo:m", "defaults": {"temperature": 0.5}, "options": {"delay": 0}}
+    ),
+    "overrides": lambda: new_client("echo:m?temperature=9&delay=9", temperature=0.5, delay=0),
+}
+
+
+@pytest.mark.parametrize("make", FORMS.values(), ids=FORMS.keys())
+def test_all_forms_make_the_same_client(make: object) -> None:
+    """A config string, params, a mapping and overrides say the same in their own way."""
+    client: ProxyLLMClient = make()  # type: ignore[operator]  # one of FORMS
+    assert (
+        client.backend,
+        client.default_model,
+        client.params.defaults.temperature,
+        client.params.options,
+        client.sync_generate("hi").text,
+    ) == ("echo", "m", 0.5, {"delay": 0.0}, "hi")
+
+
+def test_dbgpts_old_form_is_understood() -> None:
+    """``model_name`` chooses the backend and ``proxyllm_backend`` the model, with a warning."""
+    with pytest.warns(DeprecationWarning, match="proxyllm_backend='echo:v3'") as caught:
+        client = new_client(ProxyModelParameters(model_name="echo_proxyllm", proxyllm_backend="v3"))
+    assert (client.backend, client.default_model) == ("echo", "v3")
+    assert __file__ == caught[0].filename
+
+
+@pytest.mark.parametrize("model", [None, "V 3?"])
+def test_the_old_form_takes_any_model(model: str | None) -> None:
+    """Without a model, or with one that is no config string, the old form holds too."""
+    with pytest.warns(DeprecationWarning):
+        client = new_client({"model_name": "echo_proxyllm", "proxyllm_backend": model})
+    assert (model or "echo") == client.default_model
+
+
+@pytest.mark.parametrize("old", [("Echo_proxyllm", "v3"), ("echo_proxyllm", "\ud800")], ids=repr)
+def test_an_old_form_that_names_nothing_is_a_typed_error(old: tuple[str, str]) -> None:
+    """A name that no backend can have, or text that is none, is a ConfigError."""
+    with pytest.raises(ConfigError):
+        new_client({"model_name": old[0], "proxyllm_backend": old[1]})
+
+
+def test_a_name_like_the_old_form_changes_nothing_else() -> None:
+    """Where the config string names an installed backend, it decides."""
+    params = ProxyModelParameters(model_name="other_proxyllm", proxyllm_backend="echo:m")
+    assert (new_client(params).backend, new_client(params).default_model) == ("echo", "m")
+
+
+@pytest.mark.parametrize(
+    ("config", "error"),
+    [
+        ("", ConfigSyntaxError),
+        ("echo?delay", ConfigSyntaxError),
+        ("ecko", BackendNotFoundError),
+        ("echo@elsewhere", BackendNotFoundError),
+        ("echo?dely=1", UnsupportedOptionError),
+        ("echo?delay=soon", ConfigError),
+        ("echo?temperature=warm", ConfigError),
+        (f"echo?api_key={CANARY}", InvalidCredentialError),
+        ("echo|echo", UnsupportedOptionError),
+        ("@prod", UnsupportedOptionError),
+        ({}, ConfigError),
+        (7, ConfigError),
+        ({"backend": "echo", "max_context_size": 0}, ConfigError),
+    ],
+    ids=str,
+)
+def test_a_bad_configuration_is_a_typed_error(config: object, error: type[ProxyLLMError]) -> None:
+    """Each way to get it wrong has its error, with a hint or the cause in words."""
+    with pytest.raises(error):
+        new_client(config)  # type: ignore[arg-type]  # that is the point
+
+
+NEEDY = PLUGIN.replace(
+    "contract=1",
+    "contract=1, required=('proxy_api_app_id', 'proxy_api_key'),"
+    "environment={'proxy_api_key': 'X_KEY', 'proxy_api_app_id': 'X_APP'}",
+)
+
+
+def test_all_that_is_missing_is_named_at_once(site: Path) -> None:
+    """The error lists every credential that is needed and the variables to set."""
+    install(site, source=NEEDY)
+    with pytest.raises(MissingCredentialError, match="proxy_api_app_id, proxy_api_key") as caught:
+        new_client("made-up")
+    assert "X_APP, X_KEY" in str(caught.value.hint)
+
+
+def test_credentials_come_from_the_environment(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a backend names is read when the client is made, not before."""
+    install(site, source=NEEDY)
+    monkeypatch.setenv("X_APP", "app")
+    monkeypatch.setenv("X_KEY", CANARY)
+    credential = new_client("made-up").params.credential()
+    assert (credential.app_id, credential.api_key.reveal()) == ("app", CANARY)
+
+
+def test_credentials_of_two_origins_are_not_mixed(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key by argument with an app id in the environment only is incomplete."""
+    install(site, source=NEEDY)
+    monkeypatch.setenv("X_APP", "app")
+    monkeypatch.setenv("X_KEY", "theirs-12345")
+    with pytest.raises(MissingCredentialError, match="proxy_api_app_id"):
+        new_client("made-up", api_key=CANARY)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ["made-up?nonsense=1", "nowhere", "made-up", f"echo?api_key={CANARY}", f"echo?x={CANARY}"],
+)
+def test_no_failure_shows_a_secret(site: Path, bad: str) -> None:
+    """Neither the error nor any frame of ours holds what was passed in."""
+    install(site, source=NEEDY)
+    with pytest.raises(ProxyLLMError) as caught:
+        new_client({"backend": bad, "api_key": CANARY}, api_secret=CANARY)
+    error = caught.value
+    shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+    ours = [str(frame.locals) for frame in shown.stack if "/modelplug/" in frame.filename]
+    chain = (error.__cause__, error.__context__, error.__dict__, error.args)
+    assert CANARY not in f"{error} {ours} {chain}"
+
+
+def test_a_reference_is_checked_when_the_client_is_made(site: Path) -> None:
+    """A variable that isn't set is an error at once, not at the first question."""
+    install(site)
+    with pytest.raises(MissingCredentialError, match="env:NOT_SET_ANYWHERE"):
+        new_client("made-up?api_key=env:NOT_SET_ANYWHERE")
+
+
+def test_an_executor_is_passed_through(site: Path) -> None:
+    """The executor that an app gives is the client's."""
+    with ThreadPoolExecutor(1) as pool:
+        assert pool is new_client("echo", pool).executor
+
+
+def test_observers_are_given_or_named(site: Path) -> None:
+    """Observers come as objects, or by name from their group; nothing is loaded unasked."""
+    install(
+        site,
+        source="events = []\nwatch = events.append",
+        entry_points="[modelplug.observers]\nwatch = made_up:watch\n",
+    )
+    events: list[Event] = []
+    new_client("echo?observers=watch", observers=[events.append]).sync_generate("hi")
+    import made_up  # type: ignore[import-not-found]  # written above
+
+    assert len(events) == 3
+    assert events == made_up.events
+
+
+def test_an_unknown_observer_is_refused() -> None:
+    """A name that no installed observer has is an error."""
+    with pytest.raises(ConfigError, match="'nobody'"):
+        new_client("echo?observers=nobody")
+
+
+def test_a_plugin_whose_new_client_gives_nonsense_is_named(site: Path) -> None:
+    """What ``new_client`` of a plugin returns has to be a client."""
+    source = PLUGIN.replace(
+        "return AsyncScripted",
+        "return type('Bad', (AsyncScripted,), {'new_client': classmethod(lambda *a: None)})",
+    )
+    install(site, source=source)
+    with pytest.raises(PluginContractError, match="NoneType"):
+        new_client("made-up")
+
+
+def test_a_client_works_everywhere() -> None:
+    """One client: several asyncio.run, threads, and sync calls inside a running loop."""
+    client = new_client("echo")
+
+    async def inside() -> str:
+        return client.sync_generate("x").text + (await client.generate("y")).text
+
+    with ThreadPoolExecutor(4) as pool:
+        texts = list(pool.map(lambda text: client.sync_generate(text).text, "abcd"))
+    assert ["xy", "xy", *"abcd"] == [asyncio.run(inside()), asyncio.run(inside()), *texts]

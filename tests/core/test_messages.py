@@ -1,0 +1,302 @@
+"""Messages, their roles, and the default converter."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Sequence
+from dataclasses import FrozenInstanceError
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelplug import (
+    Capabilities,
+    DefaultMessageConverter,
+    MessageConverter,
+    ModelMessage,
+    ModelMetadata,
+)
+from modelplug.messages import as_messages
+
+IMAGE = {"type": "image_url", "image_url": {"url": "data:,"}}
+TEXT = {"type": "text", "text": "what is this?"}
+
+EMULATED = ModelMetadata(model="m", capabilities=Capabilities(emulated=["system_role"]))
+NATIVE = ModelMetadata(model="m", capabilities=Capabilities(native=["system_role"]))
+UNSUPPORTED = ModelMetadata(model="m", capabilities=Capabilities(unsupported=["system_role"]))
+UNKNOWN = ModelMetadata(model="m")
+
+roles = st.sampled_from(["system", "human", "ai", "tool", "view"])
+contents = st.text() | st.lists(st.sampled_from([IMAGE, TEXT]))
+conversations = st.lists(st.builds(ModelMessage, roles, contents, round_index=st.integers(0, 3)))
+
+
+def converted(*messages: ModelMessage, metadata: ModelMetadata = EMULATED) -> list[ModelMessage]:
+    """What the default converter makes of ``messages``."""
+    return list(DefaultMessageConverter().convert(messages, metadata))
+
+
+@pytest.mark.parametrize(
+    ("given_role", "own", "common"),
+    [
+        ("system", "system", "system"),
+        ("developer", "system", "system"),
+        ("human", "human", "user"),
+        ("user", "human", "user"),
+        ("ai", "ai", "assistant"),
+        ("assistant", "ai", "assistant"),
+        ("tool", "tool", "tool"),
+        ("view", "view", "view"),
+    ],
+)
+def test_roles_have_two_names(given_role: str, own: str, common: str) -> None:
+    """OpenAI's names are accepted, kept as DB-GPT's, and given out as most services want them."""
+    message = ModelMessage(given_role, "hi")
+    assert (own, common) == (message.role, message.to_common()["role"])
+
+
+@pytest.mark.parametrize("role", ["", "User", "bot", "function"])
+def test_an_unknown_role_is_refused(role: str) -> None:
+    """A role that nobody knows is an error that lists the known ones, never dropped."""
+    with pytest.raises(ValueError, match=f"unknown role '{role}'; known are system, .*view"):
+        ModelMessage(role, "hi")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [None, 5, b"", b"hi", {"type": "text"}, ["hi"], [TEXT, None], iter([TEXT])],
+    ids=["none", "number", "no-bytes", "bytes", "mapping", "texts", "hole", "iterator"],
+)
+def test_content_is_text_or_parts(content: object) -> None:
+    """Anything else is refused when the message is made, not when it is sent."""
+    with pytest.raises(ValueError, match="content is a string or a list of parts"):
+        ModelMessage("human", content)  # type: ignore[arg-type]  # the point of the test
+
+
+def test_messages_need_a_role_and_content_only() -> None:
+    """Both are given by position; the round is by keyword and 0 by default."""
+    assert ModelMessage(role="human", content="hi", round_index=0) == ModelMessage("human", "hi")
+    with pytest.raises(TypeError):
+        ModelMessage("human", "hi", 1)  # type: ignore[call-arg]  # the point of the test
+
+
+def test_parts_are_kept_apart_from_the_caller_s_list() -> None:
+    """A list of parts that grows later doesn't change the message."""
+    parts: list[dict[str, object]] = [dict(TEXT)]
+    message = ModelMessage("human", parts)
+    parts.append(dict(IMAGE))
+    assert message == ModelMessage("human", [TEXT])
+
+
+@pytest.mark.parametrize("name", ["role", "content", "round_index"])
+def test_messages_are_frozen(name: str) -> None:
+    """A message that exists is right and stays so."""
+    with pytest.raises(FrozenInstanceError):
+        setattr(ModelMessage("human", "hi"), name, "ai")
+
+
+@given(messages=conversations)
+def test_messages_are_values(messages: list[ModelMessage]) -> None:
+    """They copy and pickle by value."""
+    pickled = pickle.loads(pickle.dumps(messages))  # noqa: S301  # our own
+    assert [messages] * 3 == [copy.copy(messages), copy.deepcopy(messages), pickled]
+
+
+@pytest.mark.parametrize(
+    ("role", "expected"),
+    [("system", True), ("human", True), ("ai", True), ("tool", True), ("view", False)],
+)
+def test_view_messages_are_for_people(role: str, expected: bool) -> None:
+    """All roles but ``view`` are for the model."""
+    assert expected is ModelMessage(role, "hi").pass_to_model
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        pytest.param("hi", "hi", id="text"),
+        pytest.param("", "", id="nothing"),
+        pytest.param([], "", id="no-parts"),
+        pytest.param([TEXT], "what is this?", id="part"),
+        pytest.param([IMAGE, TEXT], "what is this?", id="image-and-text"),
+        pytest.param([TEXT, TEXT], "what is this?\nwhat is this?", id="two-parts"),
+    ],
+)
+def test_text_is_that_of_all_parts(content: str | list[dict[str, object]], expected: str) -> None:
+    """The text of a message is its own, or that of its parts line by line."""
+    assert expected == ModelMessage("human", content).text
+
+
+def test_a_common_message_has_the_content_as_given() -> None:
+    """Text stays text and parts stay parts, in the order in which they were given."""
+    assert ModelMessage("human", "hi").to_common() == {"role": "user", "content": "hi"}
+    expected = {"role": "user", "content": [IMAGE, TEXT]}
+    assert expected == ModelMessage("human", (IMAGE, TEXT)).to_common()
+
+
+def test_a_common_message_may_be_changed() -> None:
+    """Whoever writes into a common message's parts doesn't write into the message."""
+    message = ModelMessage("human", [TEXT])
+    parts = message.to_common()["content"]
+    assert isinstance(parts, list)
+    parts.pop()["text"] = "something else"
+    assert message == ModelMessage("human", [TEXT])
+
+
+@pytest.mark.parametrize(
+    ("messages", "expected"),
+    [
+        pytest.param("hi", (ModelMessage("human", "hi"),), id="text"),
+        pytest.param("", (ModelMessage("human", ""),), id="empty-text"),
+        pytest.param((), (), id="none"),
+        pytest.param([ModelMessage("ai", "hi")], (ModelMessage("ai", "hi"),), id="message"),
+        pytest.param(
+            [{"role": "user", "content": "hi"}], (ModelMessage("human", "hi"),), id="mapping"
+        ),
+        pytest.param(
+            [{"role": "ai", "content": [TEXT], "round_index": 2}],
+            (ModelMessage("ai", [TEXT], round_index=2),),
+            id="mapping-with-round",
+        ),
+        pytest.param(
+            [{"role": "ai", "content": "hi", "round_index": None}],
+            (ModelMessage("ai", "hi"),),
+            id="mapping-without-round",
+        ),
+        pytest.param(
+            [ModelMessage("ai", "a"), {"role": "user", "content": "b"}],
+            (ModelMessage("ai", "a"), ModelMessage("human", "b")),
+            id="both",
+        ),
+    ],
+)
+def test_messages_come_in_several_forms(
+    messages: str | list[ModelMessage], expected: tuple[ModelMessage, ...]
+) -> None:
+    """A question, messages and mappings, also mixed, are read as messages."""
+    assert expected == as_messages(messages)
+
+
+def test_a_message_stays_the_same_one() -> None:
+    """What is a message already isn't made anew."""
+    message = ModelMessage("human", "hi")
+    assert as_messages([message])[0] is message
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        pytest.param({"content": "hi"}, "a message lacks 'role'", id="no-role"),
+        pytest.param({"role": "user"}, "a message lacks 'content'", id="no-content"),
+        pytest.param({"role": "bot", "content": "hi"}, "unknown role 'bot'", id="role"),
+        pytest.param({"role": "user", "content": 5}, "content is a string", id="content"),
+        pytest.param(
+            {"role": "user", "content": "hi", "name": "x", "id": 1}, "not id, name", id="more"
+        ),
+        pytest.param("hi", "a message is a ModelMessage or a mapping, not str", id="text"),
+        pytest.param(None, "a message is a ModelMessage or a mapping, not NoneType", id="none"),
+    ],
+)
+def test_what_is_no_message_is_refused(message: object, told: str) -> None:
+    """A message that can't be read is an error that says what is wrong with it."""
+    with pytest.raises(ValueError, match=told):
+        as_messages([message])  # type: ignore[list-item]  # the point of the test
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [None, NATIVE, UNSUPPORTED, UNKNOWN],
+    ids=["no-metadata", "native", "unsupported", "unknown"],
+)
+def test_system_messages_stay_unless_they_are_emulated(metadata: ModelMetadata | None) -> None:
+    """Only what the plugin makes up for is folded; elsewhere refusing is the client's business."""
+    messages = [ModelMessage("system", "be brief"), ModelMessage("human", "hi")]
+    assert messages == list(DefaultMessageConverter().convert(messages, metadata))
+
+
+def test_system_messages_are_put_in_front_of_the_last_question() -> None:
+    """Where the plugin emulates the role, instructions precede the last human message."""
+    expected = [
+        ModelMessage("human", "hi"),
+        ModelMessage("ai", "hello"),
+        ModelMessage("human", "be brief\nspeak French\nand now?", round_index=1),
+        ModelMessage("tool", "42"),
+    ]
+    assert expected == converted(
+        ModelMessage("system", "be brief"),
+        ModelMessage("human", "hi"),
+        ModelMessage("ai", "hello"),
+        ModelMessage("system", "speak French"),
+        ModelMessage("human", "and now?", round_index=1),
+        ModelMessage("tool", "42"),
+    )
+
+
+def test_system_messages_are_joined_by_the_separator() -> None:
+    """The separator stands between instructions, and between them and the question."""
+    converter = DefaultMessageConverter(prompt_sep=" / ")
+    messages = as_messages("a"), as_messages("b")
+    system = [ModelMessage("system", each.text) for (each,) in messages]
+    assert list(converter.convert([*system, ModelMessage("human", "c")], EMULATED)) == [
+        ModelMessage("human", "a / b / c")
+    ]
+
+
+def test_a_question_in_parts_gets_one_more() -> None:
+    """Instructions become a text part before the others, so that images stay."""
+    expected = [ModelMessage("human", [{"type": "text", "text": "be brief"}, IMAGE, TEXT])]
+    given_messages = ModelMessage("system", "be brief"), ModelMessage("human", [IMAGE, TEXT])
+    assert expected == converted(*given_messages)
+
+
+def test_instructions_without_a_question_are_the_question() -> None:
+    """System messages alone are asked rather than dropped."""
+    expected = [ModelMessage("ai", "hello"), ModelMessage("human", "a"), ModelMessage("human", "b")]
+    assert expected == converted(
+        ModelMessage("system", "a"), ModelMessage("ai", "hello"), ModelMessage("system", "b")
+    )
+
+
+@given(messages=conversations)
+def test_converting_changes_nothing_that_it_is_given(messages: list[ModelMessage]) -> None:
+    """Neither the list nor a message in it is another after it has been converted."""
+    before = copy.deepcopy(messages)
+    converted(*messages)
+    DefaultMessageConverter().convert(messages, EMULATED)
+    assert before == messages
+
+
+@given(messages=conversations)
+def test_what_is_not_for_the_model_is_left_out(messages: list[ModelMessage]) -> None:
+    """Without emulation exactly the ``view`` messages go, and the order stays."""
+    expected = [message for message in messages if message.role != "view"]
+    assert expected == converted(*messages, metadata=NATIVE)
+
+
+@given(messages=conversations)
+def test_no_instruction_is_lost(messages: list[ModelMessage]) -> None:
+    """However a conversation goes, emulation keeps every word and no system message."""
+    result = converted(*messages)
+    text = "\n".join(message.text for message in result)
+    assert all(message.role not in ("system", "view") for message in result)
+    assert all(message.text in text for message in messages if message.pass_to_model)
+
+
+def test_the_default_converter_is_a_converter() -> None:
+    """It keeps to the interface that callers' own converters have."""
+    assert isinstance(DefaultMessageConverter(), MessageConverter)
+
+
+def test_any_object_that_converts_is_a_converter() -> None:
+    """A caller's converter needs the method and no base class."""
+
+    class Shouting:
+        def convert(
+            self, messages: Sequence[ModelMessage], metadata: ModelMetadata | None = None
+        ) -> Sequence[ModelMessage]:
+            return [ModelMessage(each.role, each.text.upper()) for each in messages]
+
+    assert isinstance(Shouting(), MessageConverter)
+    assert not isinstance(object(), MessageConverter)

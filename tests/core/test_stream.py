@@ -1,0 +1,510 @@
+"""Streams: the terminal rule, partial, failures, cancelling, closing."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import traceback
+import warnings
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelplug import (
+    CallAbandoned,
+    CallFailed,
+    CallFinished,
+    CallStarted,
+    ConnectionLostError,
+    Delta,
+    Event,
+    Finish,
+    FirstDelta,
+    LifecycleError,
+    ModelOutput,
+    PluginContractError,
+    ProxyLLMClient,
+    ServerError,
+    ToolCallDelta,
+    TruncatedStreamError,
+    Usage,
+    WrongUseError,
+)
+from tests.support.scripted import (
+    DIRECTIONS,
+    Ask,
+    AsyncScripted,
+    BlockingScripted,
+    ScriptedClient,
+)
+
+directions = pytest.mark.parametrize("ask", DIRECTIONS.values(), ids=DIRECTIONS.keys())
+kinds = pytest.mark.parametrize("kind", [AsyncScripted, BlockingScripted])
+
+
+def comparable(output: ModelOutput) -> dict[str, object]:
+    """An output without what differs between two calls: times."""
+    values = output.to_dict()
+    del values["metrics"]
+    return values
+
+
+@directions
+@kinds
+def test_every_direction_gives_the_same_final_output(ask: Ask, kind: type[ScriptedClient]) -> None:
+    """The final output has text, reason and usage, whichever way it is asked for."""
+    usage = Usage(prompt_tokens=1, completion_tokens=2)
+    client = kind(
+        Delta("a"), [Delta("b", reasoning="r"), Delta("c")], Finish("length", usage=usage)
+    )
+    final = ask(client, "hi")[-1]
+    assert ("abc", "r", "length", usage, True, "") == (
+        final.text,
+        final.reasoning,
+        final.finish_reason,
+        final.usage,
+        final.final,
+        final.delta,
+    )
+
+
+@given(pieces=st.lists(st.lists(st.text(max_size=3), max_size=4), max_size=8), data=st.data())
+def test_text_is_the_sum_of_deltas(pieces: list[list[str]], data: st.DataObject) -> None:
+    """However a provider groups its deltas, text is their sum at every output."""
+    steps = [[Delta(text) for text in group] for group in pieces]
+    stream, blocking = (
+        DIRECTIONS[name](AsyncScripted(*steps, Finish()), "hi")
+        for name in ("async stream", "sync stream")
+    )
+    so_far = ""
+    for output in stream:
+        so_far += output.delta
+        assert so_far == output.text
+    assert [*map(comparable, stream)] == [*map(comparable, blocking)]
+    assert [output.final for output in stream] == [False] * (len(stream) - 1) + [True]
+
+
+@directions
+@kinds
+def test_an_end_without_finish_is_an_error(ask: Ask, kind: type[ScriptedClient]) -> None:
+    """An answer that just stops is no answer; what came is kept."""
+    with pytest.raises(TruncatedStreamError) as caught:
+        ask(kind(Delta("half")), "hi")
+    assert caught.value.partial is not None
+    assert (caught.value.partial.text, caught.value.partial.final) == ("half", False)
+
+
+@directions
+@kinds
+def test_a_failure_is_raised_with_its_partial(ask: Ask, kind: type[ScriptedClient]) -> None:
+    """A typed error passes as it is, completed by what the core knows, after all deltas."""
+    error = ServerError("broken", provider_code=7)
+    client = kind([Delta("a"), Delta("b")], error)
+    with pytest.raises(ServerError) as caught:
+        ask(client, "hi")
+    assert caught.value is error
+    assert (
+        error.partial and error.partial.text,
+        error.model,
+        error.phase,
+        error.sent,
+        error.provider_code,
+    ) == ("ab", "scripted", "streaming", "yes", 7)
+
+
+@directions
+@kinds
+@pytest.mark.parametrize("bug", [KeyError("payload"), RuntimeError("oops")], ids=repr)
+def test_a_bug_in_a_plugin_is_named_so(
+    ask: Ask, kind: type[ScriptedClient], bug: Exception
+) -> None:
+    """Whatever else a plugin raises becomes a contract error, its cause kept."""
+    with pytest.raises(PluginContractError) as caught:
+        ask(kind(Delta("a"), bug), "hi")
+    assert caught.value.__cause__ is bug
+    assert caught.value.partial is not None
+
+
+@directions
+@pytest.mark.parametrize("nonsense", ["text", None, 7, [Delta("a"), "b"]], ids=repr)
+def test_what_is_no_piece_is_refused(ask: Ask, nonsense: object) -> None:
+    """A provider that yields anything but deltas and a finish breaks the contract."""
+    with pytest.raises(PluginContractError, match="where a Delta or Finish belongs"):
+        ask(AsyncScripted(nonsense, Finish()), "hi")
+
+
+@directions
+@kinds
+def test_nothing_comes_after_the_finish(ask: Ask, kind: type[ScriptedClient]) -> None:
+    """What a provider yields after its finish reaches nobody."""
+    outputs = ask(kind([Delta("a"), Finish(), Delta("b")], Delta("c"), Finish("length")), "hi")
+    assert (
+        outputs[-1].text,
+        outputs[-1].finish_reason,
+        sum(output.final for output in outputs),
+    ) == ("a", "stop", 1)
+
+
+def test_deltas_at_hand_come_before_the_failure() -> None:
+    """Deltas of a list are delivered one by one before the error that follows them."""
+
+    async def main() -> list[str]:
+        stream = AsyncScripted([Delta("a"), Delta("b")], ServerError("x")).generate_stream("hi")
+        seen = []
+        with pytest.raises(ServerError):
+            async for output in stream:
+                seen.append(output.delta)
+        return seen
+
+    assert asyncio.run(main()) == ["a", "b"]
+
+
+def test_tool_calls_are_put_together() -> None:
+    """Pieces of two tool calls that come in turns become two whole calls."""
+    pieces = [
+        ToolCallDelta(0, id="x", name="f", arguments='{"a"'),
+        ToolCallDelta(1, id="y", name="g"),
+        ToolCallDelta(0, arguments=":1}"),
+        ToolCallDelta(1, arguments="{}"),
+    ]
+    steps = [Delta(tool_call=piece) for piece in pieces]
+    final = AsyncScripted(*steps, Finish("tool_calls")).sync_generate("hi")
+    assert [(call.id, call.name, call.arguments) for call in final.tool_calls] == [
+        ("x", "f", '{"a":1}'),
+        ("y", "g", "{}"),
+    ]
+
+
+def test_nothing_happens_before_the_first_read() -> None:
+    """Making a stream sends nothing, and dropping it leaves nothing."""
+    client = AsyncScripted(Finish())
+    client.generate_stream("hi")
+    client.sync_generate_stream("hi")
+    assert client.calls == []
+
+
+def test_a_finished_stream_stays_finished() -> None:
+    """After the final output, and after an error, there is nothing more."""
+
+    async def main() -> list[object]:
+        after = []
+        for client in (AsyncScripted(Finish()), AsyncScripted(ServerError("x"))):
+            stream = client.generate_stream("hi")
+            try:
+                await anext(stream)
+            except ServerError:
+                pass
+            after.append(await anext(stream, "over"))
+        return after
+
+    assert asyncio.run(main()) == ["over", "over"]
+
+
+async def cancelled_at(client: ProxyLLMClient, waiting: asyncio.Event) -> asyncio.Task[ModelOutput]:
+    """A call that is cancelled while the provider waits."""
+    task = asyncio.create_task(client.generate("hi"))
+    await waiting.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    return task
+
+
+def test_cancelling_reaches_the_provider_and_the_caller() -> None:
+    """A cancelled call ends as cancelled, its connection aborted, its generator closed."""
+
+    async def main() -> tuple[bool, bool, int]:
+        waiting = asyncio.Event()
+        client = AsyncScripted(Delta("a"), lambda: waiting.set(), lambda: asyncio.sleep(60))
+        task = await cancelled_at(client, waiting)
+        return task.cancelled(), client.aborted.is_set(), client.closed
+
+    assert asyncio.run(main()) == (True, True, 1)
+
+
+@pytest.mark.parametrize("instead", [None, ServerError("mine")], ids=["go-on", "translate"])
+def test_a_provider_cant_swallow_a_cancellation(instead: ServerError | None) -> None:
+    """Whatever a provider makes of CancelledError, the caller's task ends as cancelled."""
+
+    async def main() -> bool:
+        waiting = asyncio.Event()
+
+        async def swallow() -> None:
+            waiting.set()
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                if instead is not None:
+                    raise instead from None
+
+        task = await cancelled_at(AsyncScripted(swallow, Delta("b"), Finish()), waiting)
+        return task.cancelled()
+
+    assert asyncio.run(main())
+
+
+def test_the_partial_survives_a_cancellation() -> None:
+    """CancelledError passes untouched; the answer so far is on the stream."""
+
+    async def main() -> str:
+        stream = AsyncScripted(Delta("a"), lambda: asyncio.sleep(60)).generate_stream("hi")
+        await anext(stream)
+        reader = asyncio.create_task(anext(stream))
+        await asyncio.sleep(0)
+        reader.cancel()
+        await asyncio.wait([reader])
+        return stream.partial.text
+
+    assert asyncio.run(main()) == "a"
+
+
+def test_closing_while_another_task_reads_ends_the_reader() -> None:
+    """The reader gets a LifecycleError, not 'already running', and the provider is closed."""
+
+    async def main() -> tuple[type, int, bool]:
+        client = AsyncScripted(Delta("a"), lambda: asyncio.sleep(60))
+        stream = client.generate_stream("hi")
+        await anext(stream)
+        reader = asyncio.create_task(anext(stream))
+        await asyncio.sleep(0)
+        await stream.aclose()
+        (error,) = await asyncio.gather(reader, return_exceptions=True)
+        return type(error), client.closed, client.aborted.is_set()
+
+    assert asyncio.run(main()) == (LifecycleError, 1, True)
+
+
+def test_two_readers_are_refused_and_the_stream_is_unharmed() -> None:
+    """The second task to read one stream gets a WrongUseError; the first goes on."""
+
+    async def main() -> tuple[type, str]:
+        gate = asyncio.Event()
+        stream = AsyncScripted(gate.wait, Delta("a"), Finish()).generate_stream("hi")
+        first = asyncio.create_task(anext(stream))
+        await asyncio.sleep(0)
+        with pytest.raises(WrongUseError) as caught:
+            await anext(stream)
+        gate.set()
+        text = (await first).text
+        await stream.aclose()
+        return type(caught.value), text
+
+    assert asyncio.run(main()) == (WrongUseError, "a")
+
+
+@pytest.mark.parametrize("after", range(4))
+def test_closing_early_closes_the_provider(after: int) -> None:
+    """Whenever a reader leaves, the connection is aborted and the generator closed."""
+
+    async def main() -> tuple[bool, int]:
+        client = AsyncScripted(*[Delta("x")] * 5, Finish())
+        async with client.generate_stream("hi") as stream:
+            for _ in range(after):
+                await anext(stream)
+        return client.aborted.is_set(), client.closed
+
+    assert asyncio.run(main()) == ((True, 1) if after else (False, 0))
+
+
+def test_a_finished_call_is_not_aborted() -> None:
+    """A complete answer leaves its connection to the provider, which may want to keep it."""
+    client = AsyncScripted(Delta("a"), Finish())
+    client.sync_generate("hi")
+    assert (client.aborted.is_set(), client.closed) == (False, 1)
+
+
+@pytest.mark.parametrize("how", ["async", "sync"])
+def test_an_abandoned_stream_warns_and_lets_go(how: str) -> None:
+    """A stream that is dropped half-read aborts its connection and warns of it."""
+    client = AsyncScripted(Delta("a"), lambda: asyncio.sleep(60))
+
+    async def drop() -> None:
+        await anext(client.generate_stream("hi"))
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if how == "async":
+            asyncio.run(drop())
+        else:
+            next(client.sync_generate_stream("hi"))
+        gc.collect()
+        assert client.aborted.wait(5)
+    assert [str(each.message)[:26] for each in caught] == ["a model stream was dropped"]
+
+
+def test_a_blocking_provider_is_let_go_when_it_is_cut() -> None:
+    """Closing aborts through on_abort, and the thread behind a blocking stream ends."""
+    cut = threading.Event()
+    client = BlockingScripted(Delta("a"), lambda: cut.wait(30) and None)
+    with client.sync_generate_stream("hi") as stream:
+        next(stream)
+        client.calls[0].on_abort(cut.set)
+    assert client.aborted.is_set()
+    assert cut.wait(5)
+
+
+def test_ctrl_c_in_a_sync_stream_closes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """KeyboardInterrupt while a thread waits passes through and cancels the stream behind it."""
+    client = AsyncScripted(Delta("a"), lambda: asyncio.sleep(60))
+    stream = client.sync_generate_stream("hi")
+    next(stream)
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stream._pump, "take", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        next(stream)
+    assert client.aborted.wait(5)
+
+
+def test_closing_a_sync_stream_from_another_thread_ends_its_reader() -> None:
+    """A thread that waits for the next output gets a LifecycleError when another closes."""
+    waiting = threading.Event()
+    client = AsyncScripted(Delta("a"), lambda: waiting.set(), lambda: asyncio.sleep(60))
+    stream = client.sync_generate_stream("hi")
+    errors: list[BaseException] = []
+
+    def read() -> None:
+        try:
+            list(stream)
+        except LifecycleError as error:
+            errors.append(error)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert waiting.wait(5)
+    stream.close()
+    reader.join(5)
+    assert [LifecycleError] == [type(error) for error in errors]
+
+
+def test_observers_are_told_in_order() -> None:
+    """Start, first delta and end of a call are told, and how a call failed or was left."""
+    events: list[Event] = []
+
+    def told(client: ScriptedClient, act: Callable[[ScriptedClient], object]) -> list[type]:
+        events.clear()
+        client.observers = (events.append,)
+        act(client)
+        return [type(event) for event in events]
+
+    def ask(client: ScriptedClient) -> None:
+        client.sync_generate("hi")
+
+    def fail(client: ScriptedClient) -> None:
+        with pytest.raises(ServerError):
+            client.sync_generate("hi")
+
+    def leave(client: ScriptedClient) -> None:
+        with client.sync_generate_stream("hi") as stream:
+            next(stream)
+
+    finished = AsyncScripted(Delta("a"), Delta("b"), Finish())
+    assert told(finished, ask) == [CallStarted, FirstDelta, CallFinished]
+    assert told(AsyncScripted(ServerError("x")), fail) == [CallStarted, CallFailed]
+    left = AsyncScripted(Delta("a"), lambda: asyncio.sleep(60))
+    assert told(left, leave) == [CallStarted, FirstDelta, CallAbandoned]
+
+
+@directions
+def test_what_an_observer_raises_reaches_the_caller(ask: Ask) -> None:
+    """A failing observer ends the call with its own exception, and the connection is cut."""
+    client = AsyncScripted(Delta("a"), lambda: asyncio.sleep(60))
+
+    def observer(event: Event) -> None:
+        if isinstance(event, FirstDelta):
+            raise ZeroDivisionError
+
+    client.observers = (observer,)
+    with pytest.raises(ZeroDivisionError):
+        ask(client, "hi")
+    assert client.aborted.is_set()
+
+
+def test_metrics_tell_when_what_happened() -> None:
+    """The final output has the time to the first delta, the total and the rate."""
+    usage = Usage(prompt_tokens=3, completion_tokens=4)
+    metrics = AsyncScripted(Delta("a"), Finish(usage=usage)).sync_generate("hi").metrics
+    assert metrics is not None
+    assert metrics.time_to_first_delta is not None
+    assert metrics.total_time is not None
+    assert 0 <= metrics.time_to_first_delta <= metrics.total_time
+    assert (metrics.prompt_tokens, metrics.completion_tokens, metrics.total_tokens) == (3, 4, 7)
+    assert metrics.speed_per_second == pytest.approx(4 / metrics.total_time)
+
+
+def test_a_failure_leaves_no_cycle_behind() -> None:
+    """An error that was handled goes at once, and the stream with it, without the collector."""
+
+    def lose() -> None:
+        raise ConnectionLostError("x")
+
+    client = AsyncScripted(Delta("a"), lose)
+
+    async def main() -> int:
+        with suppress(ConnectionLostError):
+            await client.generate("hi")
+        return len(client._streams)
+
+    gc.disable()
+    try:
+        assert asyncio.run(main()) == 0
+    finally:
+        gc.enable()
+
+
+def test_a_clean_up_that_hangs_is_not_waited_for_for_ever() -> None:
+    """A provider whose clean-up never ends costs a second, then the caller goes on."""
+
+    class Hanging(AsyncScripted):
+        async def stream_deltas(self, request, call):  # type: ignore[no-untyped-def, override]  # noqa: ANN001, ANN202
+            """One delta, then a clean-up without end."""
+            try:
+                yield Delta("a")
+            finally:
+                await asyncio.Event().wait()
+
+    async def main() -> str:
+        async with Hanging().generate_stream("hi") as stream:
+            return (await anext(stream)).text
+
+    from tests.support.virtual import run_virtually
+
+    assert run_virtually(main()) == "a"
+
+
+def test_an_error_of_the_wire_has_no_context() -> None:
+    """A typed error that a provider raised carries no other exception along."""
+    with pytest.raises(ConnectionLostError) as caught:
+        AsyncScripted(ConnectionLostError("x")).sync_generate("hi")
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+    assert "During handling" not in "".join(traceback.format_exception(caught.value))
+
+
+def sweep(client: ProxyLLMClient, at: int) -> bool:
+    """Cancel a call at its ``at``-th suspension; False when it ended before."""
+
+    async def main() -> bool:
+        task = asyncio.create_task(client.generate("hi"))
+        for _ in range(at):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        return task.cancelled()
+
+    return asyncio.run(main())
+
+
+def test_cancelling_at_every_suspension_leaves_nothing() -> None:
+    """Wherever a call is cancelled, the provider's generator is closed and the next call works."""
+    pause: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0)  # noqa: E731  # a step
+    ended = 0
+    for at in range(1, 12):
+        client = AsyncScripted(pause, Delta("a"), pause, Delta("b"), pause, Finish())
+        ended += not sweep(client, at)
+        assert (len(client.calls), "ab") == (client.closed, client.sync_generate("hi").text)
+    assert 0 < ended < 11
