@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from time import monotonic
 
@@ -11,6 +12,8 @@ from modelplug.secrets import Credential, Secret, scrub
 from modelplug.timeouts import Timeouts
 
 __all__ = ["Call"]
+
+log = logging.getLogger("modelplug")
 
 _SENT_BY_PHASE: dict[Phase, Sent] = {"sent": "maybe", "streaming": "yes", "ended": "yes"}
 
@@ -141,7 +144,7 @@ class Call:
 
         It must not block and must cut the connection at once; it is called from any thread.
         A blocking provider needs it: its generator can't be closed from outside while it
-        waits. Called right away when the call has been aborted already.
+        waits. Called right away when the call has been aborted already. What it raises is logged.
         """
         self._callbacks.append(callback)
         if self.aborted:
@@ -159,4 +162,7 @@ class Call:
                 callback = self._callbacks.pop()
             except IndexError:
                 return
-            callback()
+            try:
+                callback()
+            except Exception as error:  # noqa: BLE001  # the others must run, and the call's outcome stands
+                log.warning("a plugin's abort failed: %s", type(error).__name__)

@@ -322,7 +322,7 @@ class ProxyLLMClient(ABC):
             raise BadRequestError("the request has no messages", hint="give at least a question")
         if request.model in (None, self.params.model_name):
             request = request.copy(model=self.default_model)
-        return request.with_defaults(self.params.defaults.model_dump(exclude_none=True))
+        return request.with_defaults(self.params.defaults)
 
     def _call(self, request: ModelRequest, clock: Clock, answer: Answer) -> Call:
         timeouts = (self.params.timeouts or Timeouts()).over(request.timeout)

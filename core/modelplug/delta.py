@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 __all__ = ["Delta", "Finish", "FinishReason", "ToolCall", "ToolCallDelta", "Usage"]
 
 FinishReason: TypeAlias = Literal["stop", "length", "content_filter", "tool_calls", "other"]
+"""Why an answer ended: it was done, too long, refused, wants tools called, or none of these."""
 
 
 @dataclass(frozen=True, slots=True)

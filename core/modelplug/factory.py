@@ -185,8 +185,7 @@ def _require(params: ProxyModelParameters, backend: Backend) -> None:
             backend=backend.name,
             hint=f"give them as arguments{either}; a credential set comes from one origin",
         )
-    for secret in (params.proxy_api_key, params.proxy_api_secret):
-        secret.reveal()  # raises now rather than at the first call; the text is dropped
+    params.credential()  # raises now, rather than at the first call
 
 
 def _observer(name: str) -> Observer:

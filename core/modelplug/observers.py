@@ -73,6 +73,7 @@ class CallAbandoned(CallStarted):
 
 
 Event: TypeAlias = CallStarted | FirstDelta | CallFinished | CallFailed | CallAbandoned
+"""Whatever an observer is told."""
 
 
 class Observer(Protocol):

@@ -11,9 +11,18 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, Union, get_args, get_origin
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Literal,
+    TypeAlias,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+)
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import core_schema
 
 from modelplug.configstring import ConfigString, Reference, Target
@@ -101,7 +110,11 @@ class _SecretSchema:
         return {"type": "string", "format": "password", "writeOnly": True}
 
 
-SecretField = Annotated[Secret, _SecretSchema]
+if TYPE_CHECKING:
+    SecretField: TypeAlias = Secret | str | Callable[[], str]
+    """What may be given; what is there once the params are made is a Secret."""
+else:
+    SecretField = Annotated[Secret, _SecretSchema]
 
 
 class RequestDefaults(BaseModel):
@@ -124,6 +137,13 @@ class RequestDefaults(BaseModel):
     reasoning: str | None = None
     timeout: Annotated[float, Field(gt=0)] | Timeouts | None = None
     on_unsupported: Literal["error", "warn", "drop"] | None = None
+
+
+def _as_defaults(values: Mapping[str, object] | RequestDefaults) -> Mapping[str, object]:
+    """What is set of some request defaults, validated."""
+    if not isinstance(values, RequestDefaults):
+        values = validated(RequestDefaults, values, whose="request defaults", fit=True)
+    return values.model_dump(exclude_unset=True)
 
 
 class ProxyModelParameters(BaseModel):
@@ -173,7 +193,9 @@ class ProxyModelParameters(BaseModel):
     max_context_size: Annotated[int, Field(gt=0)] | None = None
     llm_client_class: str | None = None
     options: Mapping[str, object] = Field(default_factory=dict)
-    defaults: RequestDefaults = RequestDefaults()
+    defaults: Annotated[Mapping[str, object], BeforeValidator(_as_defaults)] = Field(
+        default_factory=dict
+    )
     timeouts: Timeouts | None = None
     allow_insecure: bool = False
     observers: tuple[str, ...] = ()
@@ -222,8 +244,8 @@ class ProxyModelParameters(BaseModel):
         """
         return Credential(
             app_id=self.proxy_api_app_id or "",
-            api_key=Secret(self.proxy_api_key.reveal()),
-            api_secret=Secret(self.proxy_api_secret.reveal()),
+            api_key=Secret(_as_secret(self.proxy_api_key).reveal()),
+            api_secret=Secret(_as_secret(self.proxy_api_secret).reveal()),
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from modelplug.capabilities import REQUEST_CAPABILITIES
 from modelplug.messages import MessageLike, ModelMessage, as_messages
@@ -16,6 +16,15 @@ OnUnsupported: TypeAlias = Literal["error", "warn", "drop"]
 """What happens to a parameter that the model can't honour."""
 
 Tools: TypeAlias = Sequence[Mapping[str, object]]
+
+if TYPE_CHECKING:
+
+    class _Messages:
+        """Tells type checkers that messages may be given in many forms and are read in one."""
+
+        def __get__(self, request: object, owner: object) -> tuple[ModelMessage, ...]: ...
+
+        def __set__(self, request: object, given: str | Iterable[MessageLike]) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +66,10 @@ class ModelRequest:
     """
 
     model: str | None = None
-    messages: Sequence[ModelMessage] = ()
+    if TYPE_CHECKING:
+        messages: _Messages = _Messages()
+    else:
+        messages: tuple[ModelMessage, ...] = ()
     temperature: float | None = None
     max_new_tokens: int | None = None
     stop: str | Sequence[str] | None = None

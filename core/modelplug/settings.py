@@ -58,10 +58,8 @@ class Settings:
     def of_params(cls, params: ProxyModelParameters) -> Settings:
         """The values that were set when ``params`` were made."""
         given = {name: getattr(params, name) for name in params.model_fields_set}
-        defaults = given.pop("defaults", None)
-        options = given.pop("options", {})
-        set_defaults = defaults.model_dump(exclude_unset=True) if defaults else {}
-        return cls(fields=given, defaults=set_defaults, options=dict(options))
+        defaults, options = given.pop("defaults", {}), given.pop("options", {})
+        return cls(fields=given, defaults=defaults, options=options)
 
     @classmethod
     def of_target(cls, target: Target) -> Settings:

@@ -157,9 +157,11 @@ class ModelStream:
     def __del__(self) -> None:
         if self._ended or self._call is None or self._clock is None:
             return
+        self._clock.stop()
+        if self._call.aborted:
+            return  # the client was closed under it
         # Synchronous and from any thread; the generator itself is closed by its loop's hooks.
         self._call.abort()
-        self._clock.stop()
         warnings.warn(
             "a model stream was dropped before its end; use 'async with', or close it",
             ResourceWarning,

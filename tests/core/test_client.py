@@ -73,7 +73,7 @@ class Both(AsyncScripted, BlockingScripted):
 
     def stream_deltas_blocking(self, request: ModelRequest, call: Call) -> Sequence[Delta]:  # type: ignore[override]  # an iterator
         """The blocking one."""
-        return iter([Delta("blocking"), Finish()])  # type: ignore[return-value, list-item]
+        return iter([Delta("blocking"), Finish()])  # type: ignore[return-value]
 
 
 @directions
@@ -223,7 +223,7 @@ def test_a_role_that_cant_be_sent_is_never_dropped(role: str) -> None:
     """A message of an unclaimed role is an error even where parameters would be dropped."""
     client = AsyncScripted(Finish(), able=Capabilities())
     messages = [{"role": role, "content": "x"}, {"role": "user", "content": "hi"}]
-    request = ModelRequest(messages=messages, on_unsupported="drop")  # type: ignore[arg-type]
+    request = ModelRequest(messages=messages, on_unsupported="drop")
     with pytest.raises(UnsupportedOptionError, match=f"{role}_role"):
         client.sync_generate(request)
 
@@ -254,6 +254,7 @@ def test_clocks_come_from_params_and_request() -> None:
 def test_a_call_knows_the_callers_name_for_it() -> None:
     """The context's request id is handed to the provider; the service's own is on the output."""
     context = ModelRequestContext(request_id="mine")
+    client: ScriptedClient
     client = AsyncScripted(lambda: client.calls[0].note(request_id="theirs"), Finish())
     output = client.sync_generate(ModelRequest(messages="hi", context=context))
     assert (client.calls[0].request_id, output.request_id) == ("mine", "theirs")
@@ -364,7 +365,7 @@ def test_one_client_serves_many_threads() -> None:
     """Sixteen threads that start together each get their own answer whole."""
 
     class Echoing(AsyncScripted):
-        async def stream_deltas(self, request, call):  # type: ignore[no-untyped-def, override]  # noqa: ANN001, ANN202
+        async def stream_deltas(self, request, call):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
             """The question, a character at a time."""
             for character in request.messages[-1].text:
                 await asyncio.sleep(0)

@@ -52,7 +52,7 @@ def test_all_forms_make_the_same_client(make: object) -> None:
     assert (
         client.backend,
         client.default_model,
-        client.params.defaults.temperature,
+        client.params.defaults["temperature"],
         client.params.options,
         client.sync_generate("hi").text,
     ) == ("echo", "m", 0.5, {"delay": 0.0}, "hi")
@@ -69,7 +69,7 @@ def test_dbgpts_old_form_is_understood() -> None:
 @pytest.mark.parametrize("model", [None, "V 3?"])
 def test_the_old_form_takes_any_model(model: str | None) -> None:
     """Without a model, or with one that is no config string, the old form holds too."""
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="old way"):
         client = new_client({"model_name": "echo_proxyllm", "proxyllm_backend": model})
     assert (model or "echo") == client.default_model
 

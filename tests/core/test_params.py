@@ -143,7 +143,7 @@ def test_equal_params_are_equal() -> None:
 def test_a_callable_is_asked_each_time() -> None:
     """A credential that rotates is new for every attempt."""
     keys = iter(["first", "second"])
-    params = ProxyModelParameters(proxy_api_key=lambda: next(keys))  # type: ignore[arg-type]  # a callable
+    params = ProxyModelParameters(proxy_api_key=lambda: next(keys))
     assert [params.credential().api_key.reveal() for _ in range(2)] == ["first", "second"]
 
 

@@ -16,6 +16,7 @@ from modelplug import (
     PluginLoadError,
     new_client,
 )
+from modelplug.plugins import InstalledPlugin
 from modelplug.registry import Registry, registry
 from tests.support.dists import PLUGIN, install
 
@@ -160,8 +161,13 @@ def test_a_failed_registration_leaves_nothing(site: Path) -> None:
 
 def test_a_registry_may_be_given_what_is_installed() -> None:
     """For tests the scan can be replaced; it is read once until refreshed."""
-    scans: list[int] = []
-    made = Registry(lambda: scans.append(1) or [])  # type: ignore[func-returns-value]  # [] always
+    scans = []
+
+    def scan() -> list[InstalledPlugin]:
+        scans.append(1)
+        return []
+
+    made = Registry(scan)
     made.backends()
     made.backends()
     made.refresh()

@@ -225,8 +225,8 @@ class TestSecret:
             lambda: Secret(f"{CANARY}\n{CANARY}"),
             lambda: Secret(lambda: f"{CANARY}\n{CANARY}").reveal(),
             lambda: Secret(CANARY.encode()),  # type: ignore[arg-type]
-            Secret(CANARY.encode).reveal,  # type: ignore[arg-type, return-value]
-            lambda: ProxyModelParameters.model_validate({"proxy_api_key": f"{CANARY}\n{CANARY}"}),
+            Secret(CANARY.encode).reveal,  # type: ignore[arg-type]
+            lambda: ProxyModelParameters(proxy_api_key=f"{CANARY}\n{CANARY}"),
             lambda: pickle.dumps(Secret(CANARY)),
         ],
         ids=["text", "callable", "bytes", "callable-bytes", "params", "pickle"],

@@ -63,7 +63,7 @@ ORIGINS = ("argument", "config string", "environment")
 def test_the_first_origin_that_has_a_value_wins(part: str, first: int) -> None:
     """Each origin wins over those below it, for every part."""
     origins = [
-        Settings(**{part: {"name": origin}}) if at >= first else Settings()  # type: ignore[arg-type]  # by name
+        Settings(**{part: {"name": origin}}) if at >= first else Settings()
         for at, origin in enumerate(ORIGINS)
     ]
     assert {"name": ORIGINS[first]} == getattr(merged(origins), part)

@@ -1,0 +1,124 @@
+"""The public face: what ``from modelplug import ...`` gives."""
+
+from __future__ import annotations
+
+import ast
+from importlib import import_module
+from importlib.metadata import entry_points
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+import modelplug
+from modelplug import errors
+
+PROMISED = [
+    "Backend",
+    "Call",
+    "Delta",
+    "Finish",
+    "MessageConverter",
+    "ModelMessage",
+    "ModelMetadata",
+    "ModelOutput",
+    "ModelRequest",
+    "ModelRequestContext",
+    "ProxyLLMClient",
+    "ProxyLLMError",
+    "ProxyModelParameters",
+    "Timeouts",
+    "ToolCallDelta",
+    "Usage",
+    "hookimpl",
+    "new_client",
+]
+"""Names that apps and plugins were promised."""
+
+TYPED = Path(__file__).parent / "typing/api.py"
+SOURCES = Path(modelplug.__file__).parent
+
+EVERY = pytest.mark.parametrize("name", modelplug.__all__)
+
+
+def order(name: str) -> tuple[bool, bool, str]:
+    """Where a name stands: constants, classes, functions, each by the alphabet."""
+    return (not name.isupper(), name[0].islower(), name)
+
+
+def documented_names() -> set[str]:
+    """Names of core that are assigned and have a docstring under them."""
+    found = set()
+    for path in SOURCES.glob("*.py"):
+        for node, after in pairwise(ast.parse(path.read_text(encoding="utf-8")).body):
+            if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+                targets = getattr(node, "targets", [getattr(node, "target", None)])
+                found |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return found
+
+
+def test_names_are_sorted() -> None:
+    """A name has one place where it is looked for, and stands there once."""
+    assert sorted(set(modelplug.__all__), key=order) == modelplug.__all__
+
+
+@pytest.mark.parametrize("name", PROMISED)
+def test_a_promised_name_is_there(name: str) -> None:
+    """Apps and plugins import these, so they stay."""
+    assert name in modelplug.__all__
+
+
+@pytest.mark.parametrize("name", errors.__all__)
+def test_every_error_is_there(name: str) -> None:
+    """Whoever catches an error needs no inner module."""
+    assert name in modelplug.__all__
+    assert getattr(errors, name) is getattr(modelplug, name)
+
+
+@EVERY
+def test_a_name_can_be_imported(name: str) -> None:
+    """What is announced exists."""
+    assert hasattr(modelplug, name)
+
+
+@EVERY
+def test_a_name_is_documented(name: str) -> None:
+    """What is announced says what it is, in words of its own."""
+    value = getattr(modelplug, name)
+    own = value.__doc__ if isinstance(value, type) or callable(value) else None
+    assert name in documented_names() or (own and not own.startswith(f"{name}("))
+
+
+def test_nothing_else_looks_public() -> None:
+    """What can be imported and isn't announced is a module of the package."""
+    others = {name for name in vars(modelplug) if not name.startswith("_")}
+    modules = {path.stem for path in SOURCES.iterdir()}
+    assert others - set(modelplug.__all__) <= modules | {"annotations"}
+
+
+def test_every_name_is_shown_to_the_type_checker() -> None:
+    """The file of typed calls uses all public names, each beyond its import."""
+    tree = ast.parse(TYPED.read_text(encoding="utf-8"))
+    imported = {
+        alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and node.module == "modelplug"
+        for alias in node.names
+    }
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert set(modelplug.__all__) == imported & (used | {"ProxyLLMError"})
+
+
+@pytest.mark.parametrize(
+    ("package", "name"),
+    [("modelplug_spark", "SparkLLMClient"), ("modelplug_echo", "EchoClient")],
+)
+def test_a_provider_s_client_is_there(package: str, name: str) -> None:
+    """An app that wants one client only may import it by its promised name."""
+    assert issubclass(getattr(import_module(package), name), modelplug.ProxyLLMClient)
+
+
+@pytest.mark.parametrize("name", ["echo", "spark"])
+def test_providers_come_in_by_the_public_door(name: str) -> None:
+    """Ours are found where a stranger's are."""
+    assert [found.name for found in entry_points(group="modelplug.backends", name=name)] == [name]

@@ -1,0 +1,88 @@
+"""Every module has its tests, and every test module tests one."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+UNTESTED = {
+    "core/modelplug/__init__.py": "test_exports.py",
+    "core/modelplug/transport/__init__.py": "exports alone",
+    "providers/echo/modelplug_echo/__init__.py": "test_exports.py",
+    "providers/spark/modelplug_spark/__init__.py": "test_exports.py",
+}
+"""Modules without a test module, and why."""
+
+OVERALL = {
+    "tests/interop/test_official_sdk.py": "the emulator, by a client that shares no code with ours",
+    "tests/test_documents.py": "what the documents show",
+    "tests/test_exports.py": "the public face",
+    "tests/test_layers.py": "imports and manners of all modules",
+    "tests/test_letting_go.py": "closing, from the caller down to the server's socket",
+    "tests/test_mirror.py": "this",
+    "tests/test_secrets_stay.py": "secrets, from the params to whatever is printed",
+    "tests/test_seed_faults.py": "faults that may not come back, wherever they would",
+    "tests/test_third_party.py": "a stranger's plugin, from outside",
+}
+"""Test modules of no single module, and what they are of."""
+
+
+def image(module: str) -> str:
+    """Where the tests of a product module are."""
+    path = PurePosixPath(module)
+    folders = [part for part in path.parts[:-1] if not part.startswith("modelplug")]
+    return str(PurePosixPath("tests", *folders, f"test_{path.stem.strip('_')}.py"))
+
+
+def files(*patterns: str) -> list[str]:
+    """Paths from the root on."""
+    found = (path for pattern in patterns for path in ROOT.glob(pattern))
+    return sorted(path.relative_to(ROOT).as_posix() for path in found)
+
+
+PRODUCT = files("core/modelplug/**/*.py", "providers/*/modelplug_*/**/*.py", "scripts/*.py")
+EXAMPLES = files("examples/*.py")
+TESTS = files("tests/**/test_*.py")
+
+
+@pytest.mark.parametrize("module", [each for each in PRODUCT if each not in UNTESTED])
+def test_a_module_has_its_tests(module: str) -> None:
+    """Whoever changes a module knows where its tests are."""
+    assert image(module) in TESTS
+
+
+@pytest.mark.parametrize("path", [each for each in TESTS if each not in OVERALL])
+def test_tests_have_their_module(path: str) -> None:
+    """Tests of a module that has gone, or was renamed, go with it."""
+    assert path in map(image, PRODUCT + EXAMPLES)
+
+
+@pytest.mark.parametrize("path", [*UNTESTED, *OVERALL])
+def test_an_exception_is_still_one(path: str) -> None:
+    """The lists of exceptions name files that exist."""
+    assert (ROOT / path).is_file()
+
+
+@pytest.mark.parametrize("module", UNTESTED)
+def test_a_module_with_tests_is_no_exception(module: str) -> None:
+    """What has got its tests is taken off the list."""
+    assert image(module) not in TESTS
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        ("core/modelplug/call.py", "tests/core/test_call.py"),
+        ("core/modelplug/transport/tls.py", "tests/core/transport/test_tls.py"),
+        ("providers/echo/modelplug_echo/client.py", "tests/providers/echo/test_client.py"),
+        ("core/modelplug/cli/__init__.py", "tests/core/cli/test_init.py"),
+        ("examples/demo.py", "tests/examples/test_demo.py"),
+        ("scripts/check_wheels.py", "tests/scripts/test_check_wheels.py"),
+    ],
+)
+def test_a_mirror_image(module: str, expected: str) -> None:
+    """The path is the same but for the package's name and the prefix."""
+    assert expected == image(module)
