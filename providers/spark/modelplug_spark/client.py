@@ -1,0 +1,147 @@
+"""The client: a signed WebSocket per request, and the protocol over it."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Executor
+from dataclasses import replace
+from typing import Self
+
+from modelplug import (
+    Call,
+    Capabilities,
+    Credential,
+    Delta,
+    DeltaStream,
+    Finish,
+    ModelMetadata,
+    ModelRequest,
+    ProxyLLMClient,
+    ProxyLLMError,
+    ProxyModelParameters,
+    Secret,
+)
+from modelplug.transport import Endpoint
+from modelplug.transport.websocket import WebSocket, connect
+from modelplug_spark.codes import Refusal, refused
+from modelplug_spark.frames import encode_request
+from modelplug_spark.models import DEFAULT, MODELS, SparkModel, find, with_base
+from modelplug_spark.options import SparkOptions
+from modelplug_spark.protocol import SparkProtocol
+from modelplug_spark.question import question
+from modelplug_spark.signing import date_of, derived, sign
+
+__all__ = ["SparkLLMClient"]
+
+
+class SparkLLMClient(ProxyLLMClient):
+    """Talks to iFlytek Spark: one connection a request, as the service wants it (section 0.1).
+
+    Any model of the table can be asked for, also by its aliases; the default one is that of
+    the config string, else ``proxy_api_version``, else ``generalv3.5``.
+    """
+
+    @classmethod
+    def new_client(
+        cls, model_params: ProxyModelParameters, default_executor: Executor | None = None
+    ) -> Self:
+        """Make a client.
+
+        Raises:
+            ModelNotFoundError: the default model isn't in the table.
+        """
+        model = find(model_params.model or model_params.proxy_api_version or DEFAULT)
+        others = (each.name for each in MODELS if each is not model)
+        return cls(
+            [model.name, *others],
+            context_length=model_params.max_context_size or model.context_length,
+            executor=default_executor,
+            params=model_params,
+        )
+
+    def capabilities(self, model: str | None = None) -> Capabilities:
+        """What a model of the table can do.
+
+        Raises:
+            ModelNotFoundError: it isn't in the table.
+        """
+        return find(model or self.default_model).capabilities
+
+    def metadata(self, model: str) -> ModelMetadata:
+        """What the table knows of a model; ``max_context_size`` of the params goes before.
+
+        Raises:
+            ModelNotFoundError: it isn't in the table.
+        """
+        known = find(model).metadata
+        limit = self.params.max_context_size
+        return replace(known, context_length=limit) if limit else known
+
+    async def stream_deltas(self, request: ModelRequest, call: Call) -> DeltaStream:
+        """See ``ProxyLLMClient.stream_deltas``."""
+        options = self.options_for(request, SparkOptions)
+        model = self._model(request.model or self.default_model, options)
+        endpoint = Endpoint.parse(model.url, allow_insecure=self.params.allow_insecure)
+        credential = call.credential()
+        asked = question(
+            request, model, app_id=credential.app_id, warn=lambda told: call.note(warning=told)
+        )
+        message = encode_request(asked)
+        protocol = SparkProtocol(strict_sequence=options.sequence == "strict")
+        query = _signed(endpoint, credential, call)
+        async with connect(endpoint, query=query, call=call, on_refusal=_refused) as ws:
+            ws.send(message)
+            while protocol.failure is None:
+                pieces = await _received(ws, protocol)
+                _report(protocol, call)
+                if protocol.done:
+                    ws.close()
+                    yield pieces
+                    return
+                if pieces:  # frames without text are no progress: no clock may start anew
+                    yield pieces
+            raise protocol.failure
+
+    def _model(self, name: str, options: SparkOptions) -> SparkModel:
+        model = find(name)
+        if options.domain:
+            model = replace(model, domain=options.domain)
+        base = self.params.proxy_api_base
+        return with_base(model, base) if base else model
+
+
+def _signed(endpoint: Endpoint, credential: Credential, call: Call) -> Secret:
+    """The query for this moment. In a frame of its own: no text of it outlives the call."""
+    query = Secret(
+        sign(
+            endpoint.host_header,
+            endpoint.path,
+            key=credential.api_key.reveal(),
+            secret=credential.api_secret.reveal(),
+            date=date_of(time.time()),
+        )
+    )
+    call.conceal(query, *map(Secret, derived(query.reveal())))
+    return query
+
+
+async def _received(ws: WebSocket, protocol: SparkProtocol) -> list[Delta | Finish]:
+    """The pieces in what came next.
+
+    A failure is left in the protocol, to be raised where no frame holds the messages: they may
+    repeat what they answer, signature and all.
+    """
+    if messages := await ws.take():
+        return protocol.receive(messages)
+    protocol.closed(ws.close_code, ws.close_reason)
+    return []
+
+
+def _refused(refusal: Refusal) -> ProxyLLMError:
+    return refused(refusal, now=time.time())
+
+
+def _report(protocol: SparkProtocol, call: Call) -> None:
+    call.note(request_id=protocol.sid or None)
+    while protocol.warnings:
+        call.note(warning=protocol.warnings.pop(0))

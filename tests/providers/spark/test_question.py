@@ -1,0 +1,172 @@
+"""A request of the contract as Spark's message."""
+
+from __future__ import annotations
+
+import json
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import UNSET
+
+from modelplug import ModelRequest, ModelRequestContext, UnsupportedOptionError
+from modelplug_spark.frames import Request, encode_request
+from modelplug_spark.models import find
+from modelplug_spark.question import question, user_id
+from tests.providers.spark.wire import golden
+
+
+def asked(
+    request: ModelRequest, *, model: str = "max", warnings: list[str] | None = None
+) -> Request:
+    """The message of a request for a model."""
+    told = [] if warnings is None else warnings
+    return question(request, find(model), app_id="12345678", warn=told.append)
+
+
+def roles(request: ModelRequest) -> list[tuple[str, str | None]]:
+    """The conversation that goes out."""
+    return [(turn.role, turn.content) for turn in asked(request).payload.message.text]
+
+
+def test_the_smallest_request_is_the_documentations() -> None:
+    """A plain question sends four fields and no null."""
+    request = ModelRequest(messages="hi")
+    assert golden("request_minimal")[0] == json.loads(encode_request(asked(request)))
+
+
+def test_a_full_request_is_the_documentations() -> None:
+    """Every parameter finds its place under the service's name."""
+    request = ModelRequest(
+        messages=[
+            {
+                "role": "system",
+                "content": "你现在扮演李白，你豪情万丈，狂放不羁；接下来请用李白的口吻和用户对话。",
+            },
+            {"role": "user", "content": "你是谁"},
+            {"role": "assistant", "content": "....."},
+            {"role": "user", "content": "你会做什么"},
+        ],
+        temperature=0.5,
+        top_k=4,
+        max_new_tokens=1024,
+        context=ModelRequestContext(user_name="39769795890"),
+    )
+    assert golden("request_full")[0] == json.loads(encode_request(asked(request)))
+
+
+PARAMETERS: list[tuple[str, float, str]] = [
+    ("temperature", 0, "(0,1]"),
+    ("temperature", 1.01, "(0,1]"),
+    ("temperature", float("nan"), "(0,1]"),
+    ("top_k", 0, "[1,6]"),
+    ("top_k", 7, "[1,6]"),
+    ("top_k", 2.5, "[1,6]"),
+    ("top_k", True, "[1,6]"),
+    ("max_new_tokens", 0, "[1,8192]"),
+    ("max_new_tokens", 8193, "[1,8192]"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    PARAMETERS,
+    ids=[f"{name} {value}" for name, value, _ in PARAMETERS],
+)
+def test_a_value_out_of_range_is_refused_by_its_range(
+    name: str, value: float, allowed: str
+) -> None:
+    """Before the wire, with what would be taken."""
+    request = ModelRequest(messages="hi", **{name: value})  # type: ignore[arg-type]  # by name
+    with pytest.raises(UnsupportedOptionError) as caught:
+        asked(request)
+    assert allowed in str(caught.value)
+    assert name in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("policy", "warnings"),
+    [
+        ("warn", ["left out: temperature 0 is outside (0,1], the range of generalv3.5"]),
+        ("drop", []),
+    ],
+)
+def test_a_value_out_of_range_is_left_out_where_that_is_wanted(
+    policy: Literal["warn", "drop"], warnings: list[str]
+) -> None:
+    """As with any parameter that a model can't honour."""
+    told: list[str] = []
+    request = ModelRequest(messages="hi", temperature=0, on_unsupported=policy)
+    chat = asked(request, warnings=told).parameter.chat
+    assert (warnings, UNSET) == (told, chat.temperature)
+
+
+def test_the_limit_of_tokens_is_the_models_own() -> None:
+    """What Max takes is too much for Lite."""
+    request = ModelRequest(messages="hi", max_new_tokens=8192)
+    assert asked(request).parameter.chat.max_tokens == 8192
+    with pytest.raises(UnsupportedOptionError, match=r"\[1,4096\]"):
+        asked(request, model="lite")
+
+
+def test_several_system_messages_at_the_start_become_one() -> None:
+    """The service takes one, and it takes it first."""
+    request = ModelRequest(
+        messages=[
+            {"role": "system", "content": "a"},
+            {"role": "system", "content": "b"},
+            {"role": "human", "content": "c"},
+        ]
+    )
+    assert roles(request) == [("system", "a\nb"), ("user", "c")]
+
+
+@pytest.mark.parametrize("role", ["system", "tool"])
+def test_a_role_that_cannot_be_sent_is_refused(role: str) -> None:
+    """Not dropped: a system message in the middle, a tool's result."""
+    messages = [{"role": "user", "content": "a"}, {"role": role, "content": "b"}]
+    with pytest.raises(UnsupportedOptionError):
+        asked(ModelRequest(messages=messages))
+
+
+def test_text_parts_are_joined() -> None:
+    """Content in parts is text like any other."""
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    request = ModelRequest(messages=[{"role": "user", "content": parts}])
+    assert roles(request) == [("user", "a\nb")]
+
+
+@pytest.mark.parametrize(
+    "part", [{"type": "image_url", "image_url": {"url": "x"}}, {"type": "text"}]
+)
+def test_a_part_that_is_no_text_is_refused(part: dict[str, object]) -> None:
+    """Nothing of a question is left out in silence."""
+    messages = [{"role": "user", "content": [{"type": "text", "text": "a"}, part]}]
+    with pytest.raises(UnsupportedOptionError):
+        asked(ModelRequest(messages=messages))
+
+
+@pytest.mark.parametrize(
+    ("name", "uid"),
+    [
+        (None, None),
+        ("", None),
+        ("ada", "ada"),
+        ("x" * 32, "x" * 32),
+        ("张" * 32, "张" * 32),
+        ("x" * 33, "11ba55a3a7c1ee0f8eb8867dc40a62c6"),
+    ],
+    ids=["none", "empty", "short", "limit", "chinese", "long"],
+)
+def test_a_user_has_an_id_of_32_characters_at_the_most(name: str | None, uid: str | None) -> None:
+    """As it is while it fits, else a digest, else nothing."""
+    assert uid == user_id(name)
+
+
+@given(st.text(st.characters(), min_size=33), st.text(st.characters(), min_size=1))
+def test_two_users_with_long_names_stay_two(name: str, more: str) -> None:
+    """A common beginning doesn't make them one."""
+    first, second = user_id(name), user_id(name + more)
+    assert first is not None
+    assert (len(first), first != second) == (32, True)

@@ -1,0 +1,178 @@
+"""The service: what it lets in, and the frames of its answers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from modelplug_spark.gateway import Account, Refused
+from modelplug_spark.models import MODELS, SparkModel
+from modelplug_spark.service import Settings, SparkService, sid_of
+from modelplug_spark.signing import date_of, sign
+from tests.providers.spark.wire import encoded, golden
+
+NOW = 1_723_993_352.720
+ACCOUNT = Account(app_id="12345678", api_key="key" * 8, api_secret="secret" * 4)
+SERVICE = SparkService(Settings(account=ACCOUNT))
+HOST = "127.0.0.1:8080"
+
+
+def asked(content: str = "How are you?", *, domain: str = "generalv3.5", **chat: object) -> bytes:
+    """A question."""
+    return encoded(
+        {
+            "header": {"app_id": ACCOUNT.app_id},
+            "parameter": {"chat": {"domain": domain, **chat}},
+            "payload": {"message": {"text": [{"role": "user", "content": content}]}},
+        }
+    )
+
+
+def answered(
+    question: bytes, *, service: SparkService = SERVICE, path: str = "/v3.5/chat"
+) -> list[Any]:
+    """The frames of an answer, as plain JSON."""
+    return [json.loads(frame) for frame in service.answer(path, question, NOW)]
+
+
+def text_of(frames: list[Any]) -> str:
+    """What they say together."""
+    return "".join(frame["payload"]["choices"]["text"][0]["content"] for frame in frames)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_every_model_is_served_at_its_path(model: SparkModel) -> None:
+    """A good signature is let in, and the domain that belongs there is answered."""
+    query = sign(
+        HOST, model.path, key=ACCOUNT.api_key, secret=ACCOUNT.api_secret, date=date_of(NOW)
+    )
+    assert SERVICE.authorize(model.path, query, HOST, NOW) is None
+    assert model.product in text_of(answered(asked(domain=model.domain), path=model.path))
+
+
+def test_a_stranger_is_refused() -> None:
+    """As the gateway does."""
+    assert SERVICE.authorize("/v3.5/chat", "", HOST, NOW) == Refused(401, "Unauthorized")
+
+
+def test_an_unknown_path_is_not_found() -> None:
+    """Before anything else is looked at."""
+    assert SERVICE.authorize("/v9/chat", "", HOST, NOW) == Refused(404, "404 page not found")
+
+
+def test_the_strict_host_is_a_setting() -> None:
+    """Off unless it is asked for."""
+    query = sign(
+        HOST, "/v3.5/chat", key=ACCOUNT.api_key, secret=ACCOUNT.api_secret, date=date_of(NOW)
+    )
+    strict = SparkService(Settings(account=ACCOUNT, strict_host=True))
+    admitted = [each.authorize("/v3.5/chat", query, "x", NOW) is None for each in (SERVICE, strict)]
+    assert admitted == [True, False]
+
+
+def test_a_frame_has_the_documented_fields() -> None:
+    """The same as in the golden answer, none more, none less."""
+    frames = answered(asked())
+    for ours, theirs in zip(
+        (frames[0], frames[1], frames[-1]), golden("response_answer"), strict=True
+    ):
+        assert keys(ours) == keys(theirs)
+
+
+def keys(value: object) -> object:
+    """The shape of a JSON value."""
+    if isinstance(value, dict):
+        return {name: keys(inner) for name, inner in value.items()}
+    return [keys(inner) for inner in value] if isinstance(value, list) else type(value)
+
+
+def test_frames_are_numbered_and_say_where_they_stand() -> None:
+    """Status 0 first, 1 then, 2 last; the header says the same as choices."""
+    frames = answered(asked())
+    choices = [frame["payload"]["choices"] for frame in frames]
+    statuses = [0, *[1] * (len(frames) - 2), 2]
+    assert [*range(len(frames))] == [each["seq"] for each in choices]
+    assert statuses == [each["status"] for each in choices]
+    assert statuses == [frame["header"]["status"] for frame in frames]
+
+
+def test_only_the_last_frame_has_a_usage() -> None:
+    """And a text, which clients are known to drop."""
+    frames = answered(asked())
+    assert [len(frames) - 1] == [
+        number for number, frame in enumerate(frames) if "usage" in frame["payload"]
+    ]
+    assert frames[-1]["payload"]["choices"]["text"][0]["content"]
+
+
+def test_the_usage_adds_up() -> None:
+    """What is billed is what went in and what came out."""
+    counts = answered(asked("one two three four"))[-1]["payload"]["usage"]["text"]
+    assert (counts["question_tokens"], counts["prompt_tokens"]) == (5, 5)
+    assert counts["total_tokens"] == counts["prompt_tokens"] + counts["completion_tokens"]
+
+
+def test_the_last_frame_may_be_empty() -> None:
+    """By a setting: the text is the same, the usage stands alone."""
+    service = SparkService(Settings(account=ACCOUNT, empty_last=True))
+    frames = answered(asked(), service=service)
+    assert text_of(answered(asked())) == text_of(frames)
+    assert frames[-1]["payload"]["choices"]["text"][0]["content"] == ""
+    assert frames[-1]["payload"]["choices"]["status"] == 2
+
+
+def test_an_answer_ends_at_its_limit() -> None:
+    """max_tokens cuts it, with no word about that."""
+    frames = answered(asked(max_tokens=5))
+    assert text_of(frames) == "This is the local "[: len(text_of(frames))]
+    assert frames[-1]["payload"]["usage"]["text"]["completion_tokens"] <= 5
+
+
+def test_an_answer_of_one_frame_is_its_own_end() -> None:
+    """Status 2, number 0."""
+    frames = answered(asked("你好", max_tokens=1))
+    assert [
+        (frame["payload"]["choices"]["status"], frame["payload"]["choices"]["seq"])
+        for frame in frames
+    ] == [(2, 0)]
+
+
+def test_the_answer_names_the_parameters_that_came() -> None:
+    """Those that were sent, as they were sent."""
+    text = text_of(answered(asked(temperature=0.2, top_k=3, max_tokens=500)))
+    assert "temperature 0.2, top_k 3, max_tokens 500;" in text
+
+
+@pytest.mark.parametrize(
+    ("question", "code"),
+    [(b"{", 10003), (b"{}", 10004), (asked(top_k=9), 10163), (asked(domain="lite"), 10003)],
+    ids=["json", "schema", "range", "domain"],
+)
+def test_a_fault_is_one_frame_without_a_payload(question: bytes, code: int) -> None:
+    """Of the golden error's shape."""
+    frames = answered(question)
+    assert [keys(golden("response_error")[0])] == [keys(frame) for frame in frames]
+    assert (code, 2) == (frames[0]["header"]["code"], frames[0]["header"]["status"])
+
+
+def test_a_uid_is_checked_where_that_is_wanted() -> None:
+    """By a setting."""
+    long = encoded({**json.loads(asked()), "header": {"app_id": "12345678", "uid": "x" * 36}})
+    strict = SparkService(Settings(account=ACCOUNT, strict_uid=True))
+    codes = [answered(long, service=each)[0]["header"]["code"] for each in (SERVICE, strict)]
+    assert codes == [0, 10004]
+
+
+def test_the_same_question_has_the_same_answer() -> None:
+    """To the byte, at the same time."""
+    first, second = (SERVICE.answer("/v3.5/chat", asked(), NOW) for _ in range(2))
+    assert first == second
+
+
+def test_a_session_tells_when_it_began() -> None:
+    """The eleven digits after @dx are milliseconds, as in the recorded one."""
+    recorded, ours = "cht000b0c24@dx1916602ea10b808550", sid_of(b"x", NOW)
+    assert recorded.partition("@dx")[2][:11] == ours.partition("@dx")[2][:11]
+    assert (len(recorded), recorded[:3]) == (len(ours), ours[:3])
