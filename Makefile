@@ -43,7 +43,7 @@ wheels: $(READY)
 	cd / && "$(CURDIR)/$(WHEELS)/python" -c "import modelplug, modelplug_echo, modelplug_spark"
 	cd / && "$(CURDIR)/$(WHEELS)/modelplug" --help
 	cd / && "$(CURDIR)/$(WHEELS)/modelplug" backends
-	cd / && "$(CURDIR)/$(WHEELS)/modelplug" ask hello -b echo | grep -x hello
+	cd / && "$(CURDIR)/$(WHEELS)/modelplug" ask hello -b echo </dev/null | grep -x hello
 
 interop-env: $(INTEROP)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from importlib import import_module
+import subprocess
+import sys
 from importlib.metadata import entry_points
 from itertools import pairwise
 from pathlib import Path
@@ -114,8 +115,10 @@ def test_every_name_is_shown_to_the_type_checker() -> None:
     [("modelplug_spark", "SparkLLMClient"), ("modelplug_echo", "EchoClient")],
 )
 def test_a_provider_s_client_is_there(package: str, name: str) -> None:
-    """An app that wants one client only may import it by its promised name."""
-    assert issubclass(getattr(import_module(package), name), modelplug.ProxyLLMClient)
+    """An app that wants one client only imports it by its promised name, and nothing before."""
+    told = f"from {package} import {name}; print({name}.__mro__[1].__name__)"
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, check=False, text=True)
+    assert done.stdout == "ProxyLLMClient\n", done.stderr
 
 
 @pytest.mark.parametrize("name", ["echo", "spark"])

@@ -133,11 +133,11 @@ class Call:
             warning: what was left out or looks odd but doesn't fail the call.
         """
         if request_id is not None:
-            self.answer.request_id = request_id
+            self.answer.request_id = self.scrub(request_id)
         if model is not None:
             self.answer.model = model
         if warning is not None:
-            self.answer.warnings += (warning,)
+            self.answer.warnings += (self.scrub(warning),)
 
     def on_abort(self, callback: Callable[[], None]) -> None:
         """Have ``callback`` called once when the stream is abandoned, cancelled or timed out.

@@ -41,6 +41,7 @@ class Clock:
         self._task: asyncio.Task[object] | None = None
         self._cancels = 0
         self._has_cancelled = False
+        self._has_progressed = False
 
     @property
     def elapsed(self) -> float:
@@ -63,11 +64,16 @@ class Clock:
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 self.loop.call_soon_threadsafe(self._enter, phase)
 
+    def progressed(self) -> None:
+        """A piece of the answer came: the next wait, whenever it begins, gets its whole time."""
+        self._has_progressed = True
+
     def begin_wait(self) -> None:
         """The reader begins to wait."""
         task = self._task = asyncio.current_task()
         self._cancels = task.cancelling() if task else 0
-        if self._phase == "streaming":
+        if self._has_progressed:
+            self._has_progressed = False
             self._expires = self._nearest(_after(self.loop.time(), self._timeouts.idle))
         self._arm()
 

@@ -21,7 +21,7 @@ from modelplug.observers import Observer
 from modelplug.params import ProxyModelParameters, validated
 from modelplug.plugins import installed, load_attribute
 from modelplug.registry import registry
-from modelplug.settings import Settings, merged
+from modelplug.settings import RESERVED_OPTIONS, Settings, merged
 
 __all__ = ["new_client"]
 
@@ -71,13 +71,29 @@ def _new_client(
     complete = _complete(arguments, target, backend)
     client_class = registry().load_client(backend, plugin)
     named = tuple(_observer(name) for name in complete.observers)
-    client = client_class.new_client(complete, executor)
-    if not isinstance(client, ProxyLLMClient):
-        raise PluginContractError(
-            f"new_client of {plugin.dist} gave a {type(client).__name__}", backend=backend.name
-        )
+    client = _made(client_class, complete, executor)
     client.adopt(complete, backend, observers=(*observers, *named))
     return client
+
+
+def _made(
+    client_class: type[ProxyLLMClient], params: ProxyModelParameters, executor: Executor | None
+) -> ProxyLLMClient:
+    bug: BaseException
+    try:
+        client = client_class.new_client(params, executor)
+    except (ProxyLLMError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # noqa: BLE001  # a plugin may raise anything
+        bug = error
+    else:
+        if isinstance(client, ProxyLLMClient):
+            return client
+        bug = TypeError(f"a client was expected, not a {type(client).__name__}")
+    raise PluginContractError(
+        f"new_client of {client_class.__name__} raised {type(bug).__name__}",
+        hint="a bug in the plugin: report it to its authors, with the cause above",
+    ) from bug
 
 
 def _given(params: ProxyModelParameters | str | Mapping[str, object]) -> Settings:
@@ -156,7 +172,9 @@ def _complete(arguments: Settings, target: Target, backend: Backend) -> ProxyMod
     whose = f"options of {backend.name}"
     options: Mapping[str, object] = {}
     if backend.options is not None:
-        made = validated(backend.options, settings.options, whose=whose, fit=True)
+        made = validated(
+            backend.options, settings.options, whose=whose, fit=True, also=RESERVED_OPTIONS
+        )
         options = made.model_dump(exclude_unset=True)
     elif settings.options:
         unknown = ", ".join(sorted(settings.options))

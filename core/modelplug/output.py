@@ -8,7 +8,7 @@ into the answer it reaches. So a delta costs a few slots, and text is joined onl
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING
 
 from modelplug.delta import Delta, Finish, FinishReason, ToolCall, ToolCallDelta, Usage
@@ -357,8 +357,11 @@ def _joined(pieces: Iterable[ToolCallDelta]) -> tuple[ToolCall, ...]:
 
 
 def _plain(value: object) -> object:
+    # Not asdict(): that copies deeply, which a mapping of a provider's may not bear.
     if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    if isinstance(value, tuple):
+        return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, (tuple, list)):
         return [_plain(item) for item in value]
     return value

@@ -250,7 +250,12 @@ class ProxyModelParameters(BaseModel):
 
 
 def validated(
-    model: type[ModelT], values: Mapping[str, object], *, whose: str, fit: bool = False
+    model: type[ModelT],
+    values: Mapping[str, object],
+    *,
+    whose: str,
+    fit: bool = False,
+    also: Collection[str] = (),
 ) -> ModelT:
     """``values`` as a ``model``.
 
@@ -259,6 +264,7 @@ def validated(
         values: by field name.
         whose: what the errors call the fields' owner.
         fit: whether values are spelled as in a config string: text, or tuples for lists.
+        also: names that may be meant by an unknown one, besides the fields.
 
     Raises:
         UnsupportedOptionError: an unknown name, with the nearest known one.
@@ -270,25 +276,34 @@ def validated(
             name: fitted(value, names[name].annotation) if name in names else value
             for name, value in values.items()
         }
-    return _typed(lambda: model.model_validate(values), names=names, whose=whose)
+    return _typed(lambda: model.model_validate(values), names=names, whose=whose, also=also)
 
 
-def _typed(make: Callable[[], ModelT], *, names: Collection[str], whose: str) -> ModelT:
+def _typed(
+    make: Callable[[], ModelT],
+    *,
+    names: Collection[str],
+    whose: str,
+    also: Collection[str] = (),
+) -> ModelT:
     """What ``make`` makes; pydantic's error, which would show the values, becomes one of ours."""
     try:
         return make()
     except ValidationError as error:
         faults = error.errors(include_input=False, include_url=False, include_context=False)
     fault = faults[0]
-    place = ".".join(str(step) for step in fault["loc"])
+    # The field alone: what follows are pydantic's names for the branches of a union.
+    place = str(fault["loc"][0]) if fault["loc"] else whose
     if fault["type"] == "extra_forbidden":
-        near = get_close_matches(place, names, n=1)
+        near = get_close_matches(place, [*names, *also], n=1)
         meant = f"did you mean {near[0]}? " if near else ""
         raise UnsupportedOptionError(
             f"{whose}: there is no {place!r}",
             hint=f"{meant}known are {', '.join(sorted(names)) or 'none'}",
         )
-    told = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in faults)
+    told = "; ".join(
+        f"{each['loc'][0] if each['loc'] else whose}: {each['msg']}" for each in faults
+    )
     raise ConfigError(f"{whose}: {told}", hint=f"correct {place}")
 
 

@@ -81,7 +81,7 @@ def load_module(name: str, plugin: InstalledPlugin) -> ModuleType:
     Raises:
         PluginLoadError: the module raised.
         PluginIncompatibleError: its distribution wants another version of the core.
-        MissingDependencyError: it needs a package that isn't plugin.
+        MissingDependencyError: it needs a package that isn't installed.
     """
     failure: BaseException
     try:
@@ -99,7 +99,7 @@ def load_attribute(path: str, plugin: InstalledPlugin) -> object:
     Raises:
         PluginLoadError: the module raised, or has no such attribute.
         PluginIncompatibleError: its distribution wants another version of the core.
-        MissingDependencyError: it needs a package that isn't plugin.
+        MissingDependencyError: it needs a package that isn't installed.
     """
     name, _, attribute = path.partition(":")
     module = load_module(name, plugin)
@@ -131,7 +131,7 @@ def load_error(plugin: InstalledPlugin, failure: BaseException) -> ProxyLLMError
                 hint=f"pip install --force-reinstall {plugin.dist}",
             )
     return PluginLoadError(
-        f"the plugin of {who} raised {type(failure).__name__} when it was imported",
+        f"the plugin of {who} raised {type(failure).__name__} when it was loaded",
         backend=plugin.name,
         hint="the cause is above; other backends are not affected",
     )

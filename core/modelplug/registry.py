@@ -43,7 +43,7 @@ class Registry:
     """The backends that are installed, and those that have been loaded.
 
     Args:
-        scan: gives the plugin backends; for tests.
+        scan: gives the installed backends; for tests.
     """
 
     def __init__(self, scan: Callable[[], Iterable[InstalledPlugin]] | None = None) -> None:
@@ -91,7 +91,9 @@ class Registry:
         manager = self._manager(plugin)
         try:
             given = manager.hook.modelplug_backend(name=name)
-        except Exception as error:  # a plugin may raise anything
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a plugin may raise anything, SystemExit too
             raise load_error(plugin, error) from error
         return _checked(given, plugin)
 

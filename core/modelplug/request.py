@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from modelplug.capabilities import REQUEST_CAPABILITIES
 from modelplug.messages import MessageLike, ModelMessage, as_messages
@@ -62,7 +62,8 @@ class ModelRequest:
         context: who asks.
 
     Raises:
-        ValueError: messages can't be read as messages.
+        ValueError: messages can't be read as messages, ``timeout`` can't be a limit, or
+            ``on_unsupported`` is none of its three words.
     """
 
     model: str | None = None
@@ -93,6 +94,9 @@ class ModelRequest:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "messages", as_messages(self.messages))
+        Timeouts().over(self.timeout)  # refuses what can't be a limit now, not in the call
+        if self.on_unsupported not in (None, *get_args(OnUnsupported)):
+            raise ValueError(f"on_unsupported is one of {', '.join(get_args(OnUnsupported))}")
 
     @classmethod
     def build_request(

@@ -172,6 +172,8 @@ class ModelStream:
     def _take(self, delta: Delta) -> ModelOutput:
         answer = self._answer
         answer.deltas.append(delta)
+        _, clock, _ = self._running()
+        clock.progressed()
         if self._first_delta is None:
             self._began()
         return ModelOutput.of(answer, delta)
@@ -264,6 +266,8 @@ class ModelStream:
             error.complete(phase=self._call.phase, sent=self._call.sent)
             self._call.abort()
         error.complete(
+            phase="start",
+            sent="no",
             backend=answer.backend,
             model=answer.model,
             request_id=answer.request_id,

@@ -7,11 +7,37 @@ import pickle
 from dataclasses import FrozenInstanceError, fields
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as run_with
 from hypothesis import strategies as st
 
 from modelplug import Capabilities, ModelMetadata, ModelRequest
 from modelplug.capabilities import CAPABILITY_NAMES, REQUEST_CAPABILITIES, Support
+
+UNTIMED = run_with(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+NAMES = {
+    "temperature",
+    "max_new_tokens",
+    "top_p",
+    "top_k",
+    "seed",
+    "stop",
+    "stop_token_ids",
+    "presence_penalty",
+    "frequency_penalty",
+    "tools",
+    "tool_choice",
+    "response_format",
+    "reasoning",
+    "echo",
+    "streaming",
+    "system_role",
+    "tool_role",
+    "images",
+    "usage",
+}
+"""What plugins may claim, typed out: a name that changes makes their claims void."""
 
 CLAIMS = Capabilities(native=["temperature"], emulated=["system_role"], unsupported=["seed"])
 
@@ -36,6 +62,7 @@ def test_every_name_has_a_state(name: str, expected: Support) -> None:
     assert expected == CLAIMS[name]
 
 
+@UNTIMED
 @given(states=claimed)
 def test_a_claim_is_told_as_it_was_made(states: dict[str, Support]) -> None:
     """Whatever names are claimed in whatever state, each is told in the state it has."""
@@ -103,6 +130,19 @@ def test_all_known_and_all_claimed_names_are_told() -> None:
     expected = dict.fromkeys(CAPABILITY_NAMES, "not_implemented")
     assert {**expected, "seed": "native", "telepathy": "native"} == told
     assert sorted(told) == list(told)
+
+
+def test_known_names_stay() -> None:
+    """Plugins have claimed these, so none goes or is called something else."""
+    assert NAMES == CAPABILITY_NAMES
+
+
+def test_claims_are_made_by_keyword() -> None:
+    """Native and emulated can't be swapped by their order."""
+    with pytest.raises(TypeError):
+        Capabilities(["seed"])  # type: ignore[call-arg]  # the point of the test
+    with pytest.raises(TypeError):
+        ModelMetadata("m")  # type: ignore[call-arg]  # the point of the test
 
 
 def test_capabilities_of_a_request_are_its_fields() -> None:

@@ -105,6 +105,15 @@ def test_empty_deltas_are_no_progress() -> None:
     assert pytest.approx(60) == when
 
 
+@pytest.mark.parametrize("nothing", [[], Delta("")], ids=["list", "delta"])
+def test_nothing_at_all_is_no_progress_in_the_middle_either(nothing: object) -> None:
+    """Between two pieces, empty lists and deltas don't extend the idle limit."""
+    drip = [step for _ in range(40) for step in (nothing, sleep(5))]
+    when, failure = run_virtually(failure_of(AsyncScripted(Delta("a"), *drip)))
+    assert IdleTimeoutError is type(failure)
+    assert pytest.approx(30) == when
+
+
 def test_a_limit_that_comes_nearer_holds_at_once() -> None:
     """After a first delta the idle limit holds, though the timer was set for a later time."""
     steps = [sleep(1), Delta("a"), sleep(99)]

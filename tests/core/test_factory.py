@@ -197,15 +197,39 @@ def test_an_unknown_observer_is_refused() -> None:
         new_client("echo?observers=nobody")
 
 
-def test_a_plugin_whose_new_client_gives_nonsense_is_named(site: Path) -> None:
-    """What ``new_client`` of a plugin returns has to be a client."""
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("None", "TypeError"),
+        ("{}['payload']", "KeyError"),
+        ("__import__('sys').exit(3)", "SystemExit"),
+    ],
+)
+def test_a_plugin_whose_new_client_fails_is_named(site: Path, body: str, words: str) -> None:
+    """Whatever ``new_client`` of a plugin gives or raises but a client breaks the contract."""
     source = PLUGIN.replace(
         "return AsyncScripted",
-        "return type('Bad', (AsyncScripted,), {'new_client': classmethod(lambda *a: None)})",
+        f"return type('Bad', (AsyncScripted,), {{'new_client': classmethod(lambda *a: {body})}})",
     )
     install(site, source=source)
-    with pytest.raises(PluginContractError, match="NoneType"):
+    with pytest.raises(PluginContractError, match=words) as caught:
         new_client("made-up")
+    assert caught.value.__cause__ is not None
+
+
+@pytest.mark.parametrize("config", ["echo?tmperature=1", "echo?dely=1", "echo?api_bse=x"])
+def test_a_misspelt_option_is_set_right(config: str) -> None:
+    """The nearest name is told, be it the backend's, a request default or of the params."""
+    with pytest.raises(UnsupportedOptionError) as caught:
+        new_client(config)
+    assert "did you mean" in str(caught.value.hint)
+
+
+def test_a_wrong_value_names_its_field_alone() -> None:
+    """What is told is the field and what belongs there, not how it is validated."""
+    with pytest.raises(ConfigError, match="timeout") as caught:
+        new_client("echo?timeout=soon")
+    assert "constrained" not in f"{caught.value} {caught.value.hint}"
 
 
 def test_a_client_works_everywhere() -> None:

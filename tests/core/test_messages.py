@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import FrozenInstanceError
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as run_with
 from hypothesis import strategies as st
 
 from modelplug import (
@@ -19,6 +20,8 @@ from modelplug import (
     ModelMetadata,
 )
 from modelplug.messages import as_messages
+
+UNTIMED = run_with(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 IMAGE = {"type": "image_url", "image_url": {"url": "data:,"}}
 TEXT = {"type": "text", "text": "what is this?"}
@@ -97,6 +100,7 @@ def test_messages_are_frozen(name: str) -> None:
         setattr(ModelMessage("human", "hi"), name, "ai")
 
 
+@UNTIMED
 @given(messages=conversations)
 def test_messages_are_values(messages: list[ModelMessage]) -> None:
     """They copy and pickle by value."""
@@ -259,6 +263,7 @@ def test_instructions_without_a_question_are_the_question() -> None:
     )
 
 
+@UNTIMED
 @given(messages=conversations)
 def test_converting_changes_nothing_that_it_is_given(messages: list[ModelMessage]) -> None:
     """Neither the list nor a message in it is another after it has been converted."""
@@ -268,6 +273,7 @@ def test_converting_changes_nothing_that_it_is_given(messages: list[ModelMessage
     assert before == messages
 
 
+@UNTIMED
 @given(messages=conversations)
 def test_what_is_not_for_the_model_is_left_out(messages: list[ModelMessage]) -> None:
     """Without emulation exactly the ``view`` messages go, and the order stays."""
@@ -275,6 +281,7 @@ def test_what_is_not_for_the_model_is_left_out(messages: list[ModelMessage]) -> 
     assert expected == converted(*messages, metadata=NATIVE)
 
 
+@UNTIMED
 @given(messages=conversations)
 def test_no_instruction_is_lost(messages: list[ModelMessage]) -> None:
     """However a conversation goes, emulation keeps every word and no system message."""
@@ -287,6 +294,15 @@ def test_no_instruction_is_lost(messages: list[ModelMessage]) -> None:
 def test_the_default_converter_is_a_converter() -> None:
     """It keeps to the interface that callers' own converters have."""
     assert isinstance(DefaultMessageConverter(), MessageConverter)
+
+
+def test_the_default_converter_is_a_value() -> None:
+    """It is set up once, by keyword, and compares by how."""
+    assert DefaultMessageConverter() == DefaultMessageConverter(prompt_sep="\n")
+    with pytest.raises(TypeError):
+        DefaultMessageConverter(" ")  # type: ignore[call-arg]  # the point of the test
+    with pytest.raises(FrozenInstanceError):
+        setattr(DefaultMessageConverter(), "prompt_sep", " ")  # noqa: B010  # mypy refuses the other way
 
 
 def test_any_object_that_converts_is_a_converter() -> None:

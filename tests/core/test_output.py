@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import SupportsIndex
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as run_with
 from hypothesis import strategies as st
 
 from modelplug import (
@@ -25,6 +26,8 @@ from modelplug import (
     Usage,
 )
 from modelplug.output import Answer
+
+UNTIMED = run_with(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 USAGE = Usage(prompt_tokens=3, completion_tokens=5, raw={"prompt": 3})
 METRICS = ModelInferenceMetrics(collect_index=2, total_time=0.5)
@@ -182,6 +185,7 @@ class TestAsValues:
         pickled = pickle.loads(pickle.dumps(output))  # noqa: S301  # our own
         assert [copy.copy(output), copy.deepcopy(output), pickled] == [output] * 3
 
+    @UNTIMED
     @given(pieces=deltas)
     def test_any_stream_s_outputs_pickle(self, pieces: list[Delta]) -> None:
         """However an answer came, its outputs survive a pickle."""
@@ -227,6 +231,7 @@ class TestAsValues:
 
 
 class TestViews:
+    @UNTIMED
     @given(pieces=deltas)
     def test_text_is_the_sum_of_the_deltas(self, pieces: list[Delta]) -> None:
         """At every output, text and thinking are all deltas so far, and stay so."""
@@ -236,6 +241,7 @@ class TestViews:
             assert "".join(each.delta for each in so_far) == output.text
             assert "".join(each.reasoning_delta for each in so_far) == output.reasoning
 
+    @UNTIMED
     @given(pieces=deltas)
     def test_an_output_adds_what_the_provider_yielded(self, pieces: list[Delta]) -> None:
         """Nothing is joined, split or lost between a provider's delta and a caller's."""
@@ -243,6 +249,7 @@ class TestViews:
         assert [piece.text for piece in pieces] == [output.delta for output in outputs]
         assert [piece.reasoning for piece in pieces] == [each.reasoning_delta for each in outputs]
 
+    @UNTIMED
     @given(pieces=deltas)
     def test_the_final_output_has_it_all(self, pieces: list[Delta]) -> None:
         """The last output has the text of all deltas and adds none."""
@@ -252,6 +259,7 @@ class TestViews:
         assert "".join(piece.text for piece in pieces) == final.text
         assert (final.delta, final.reasoning_delta, final.final) == ("", "", True)
 
+    @UNTIMED
     @given(pieces=deltas)
     def test_sources_are_those_so_far(self, pieces: list[Delta]) -> None:
         """Sources add up in the order in which they came."""
@@ -328,6 +336,7 @@ def interleaved(draw: st.DrawFn) -> tuple[tuple[ToolCall, ...], list[ToolCallDel
 
 
 class TestToolCalls:
+    @UNTIMED
     @given(case=interleaved())
     def test_pieces_are_put_together_in_any_order_of_calls(
         self, case: tuple[tuple[ToolCall, ...], list[ToolCallDelta]]
@@ -338,6 +347,7 @@ class TestToolCalls:
         streamed(answer, [Delta(tool_call=piece) for piece in pieces])
         assert expected == ended(answer).tool_calls
 
+    @UNTIMED
     @given(case=interleaved())
     def test_calls_made_by_hand_are_the_calls(
         self, case: tuple[tuple[ToolCall, ...], list[ToolCallDelta]]

@@ -118,6 +118,7 @@ def test_a_refused_backend_is_not_imported(site: Path, monkeypatch: pytest.Monke
         ("def modelplug_backend", "def modelplug_bakend", PluginContractError, "modelplug_bakend"),
         ("(name):", "(name, more):", PluginContractError, "more"),
         ("return Backend", "1/0; return Backend", PluginLoadError, "ZeroDivisionError"),
+        ("return Backend", "raise SystemExit; return Backend", PluginLoadError, "SystemExit"),
         (":Client", ":Backend", PluginContractError, "is no ProxyLLMClient"),
     ],
 )

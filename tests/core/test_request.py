@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from dataclasses import FrozenInstanceError, asdict, fields
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as run_with
 from hypothesis import strategies as st
 
 from modelplug import ModelMessage, ModelRequest, ModelRequestContext, Timeouts
-from modelplug.request import REQUEST_DEFAULTS
+from modelplug.request import REQUEST_DEFAULTS, OnUnsupported
+
+UNTIMED = run_with(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 QUESTION = ModelMessage("human", "hi")
 IMAGE = {"type": "image_url", "image_url": {"url": "data:,"}}
@@ -32,8 +35,10 @@ OPTIONAL = [
     if field.name not in ("messages", "options", "context")
 ]
 
+UNCHECKED = [name for name in OPTIONAL if name not in ("timeout", "on_unsupported")]
+
 settings = st.dictionaries(
-    st.sampled_from(OPTIONAL), st.sampled_from([None, 0, 0.0, False, "", 1, 0.5, "x"])
+    st.sampled_from(UNCHECKED), st.sampled_from([None, 0, 0.0, False, "", 1, 0.5, "x"])
 )
 
 
@@ -92,6 +97,32 @@ def test_messages_that_can_t_be_read_are_refused() -> None:
         request({"messages": [{"role": "bot", "content": "hi"}]})
 
 
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), "soon"])
+def test_a_timeout_that_can_t_be_is_refused(timeout: object) -> None:
+    """A request that exists can be carried out: the fault shows where it was made."""
+    with pytest.raises(ValueError, match=r"Timeouts\.total|could not convert"):
+        request({"timeout": timeout})
+
+
+@pytest.mark.parametrize("timeout", [None, 1, 0.5, Timeouts(idle=1)])
+def test_a_timeout_is_kept_as_given(timeout: float | Timeouts | None) -> None:
+    """Seconds for the whole call, or clocks."""
+    assert timeout == ModelRequest(timeout=timeout).timeout
+
+
+@pytest.mark.parametrize("word", ["ignore", "Error", "", False])
+def test_a_policy_that_there_isn_t_is_refused(word: object) -> None:
+    """A misspelt word never turns an error into silence."""
+    with pytest.raises(ValueError, match="one of error, warn, drop"):
+        request({"on_unsupported": word})
+
+
+@pytest.mark.parametrize("word", [None, "error", "warn", "drop"])
+def test_a_policy_is_kept_as_given(word: OnUnsupported | None) -> None:
+    """What happens to a parameter that the model can't honour."""
+    assert word == ModelRequest(on_unsupported=word).on_unsupported
+
+
 def test_a_list_of_messages_stays_the_caller_s() -> None:
     """A list that grows later doesn't change the request."""
     messages = [QUESTION]
@@ -106,6 +137,7 @@ def test_requests_are_values() -> None:
     assert [copy.copy(FULL), copy.deepcopy(FULL), pickled, FULL.copy()] == [FULL] * 4
 
 
+@UNTIMED
 @given(parameters=settings)
 def test_none_is_not_set_and_zero_is(parameters: dict[str, object]) -> None:
     """Only None means *not set*; 0, False and an empty text are told like any value."""
@@ -114,6 +146,7 @@ def test_none_is_not_set_and_zero_is(parameters: dict[str, object]) -> None:
     assert expected == {name: told[name] for name in told if name in OPTIONAL}
 
 
+@UNTIMED
 @given(parameters=settings, changes=settings)
 def test_a_copy_changes_nothing(parameters: dict[str, object], changes: dict[str, object]) -> None:
     """A copy has the changes, also to None, and the original has none of them."""
@@ -133,6 +166,7 @@ def test_a_copy_with_an_unknown_field_is_refused() -> None:
         ModelRequest().copy(temprature=1)
 
 
+@UNTIMED
 @given(parameters=settings, defaults=settings)
 def test_a_request_wins_over_defaults(
     parameters: dict[str, object], defaults: dict[str, object]

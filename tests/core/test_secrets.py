@@ -15,11 +15,14 @@ from unittest.mock import Mock
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import HealthCheck, assume, example, given
+from hypothesis import settings as run_with
 from hypothesis import strategies as st
 
 from modelplug import Credential, InvalidCredentialError, ProxyModelParameters, Secret
 from modelplug.secrets import MASK, scrub
+
+UNTIMED = run_with(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 CANARY = "Zq7Canary+X9/secret"
 """Kept in a constant: a test's own locals must not show it."""
@@ -162,6 +165,7 @@ class TestSecret:
         assert secret is way(secret)
         assert secret is copy.deepcopy(Credential(api_key=secret)).api_key
 
+    @UNTIMED
     @given(text=usable)
     def test_the_text_is_revealed_on_demand(self, text: str) -> None:
         """Who asks by name gets it, as often as they ask."""
@@ -244,6 +248,7 @@ class TestSecret:
         with pytest.raises(KeyError, match="no such key"):
             Secret(Mock(side_effect=KeyError("no such key"))).reveal()
 
+    @UNTIMED
     @given(one=usable, other=usable)
     def test_secrets_compare_by_their_texts(self, one: str, other: str) -> None:
         """Two secrets are equal when their texts are, and then their hashes are too."""
@@ -284,6 +289,11 @@ class TestCredential:
         shown = f"Credential(app_id='app', api_key=Secret({MASK!r}), api_secret=Secret(''))"
         assert shown == repr(credential)
 
+    def test_a_credential_is_given_by_keyword(self) -> None:
+        """Key and secret can't be swapped by their order."""
+        with pytest.raises(TypeError):
+            Credential("app")  # type: ignore[call-arg]  # the point of the test
+
     @pytest.mark.parametrize("name", ["app_id", "api_key", "api_secret"])
     def test_a_credential_is_frozen(self, name: str) -> None:
         """One attempt has one credential."""
@@ -304,6 +314,7 @@ class TestScrub:
         text = FORMS[form](CANARY).replace("%2B", "%2b").replace("%2F", "%2f").replace("%3D", "%3d")
         assert scrub(text, [Secret(CANARY)]) == MASK
 
+    @UNTIMED
     @given(texts=secrets, data=st.data())
     @example(texts=["ab******", "password"], data=None)
     def test_no_form_of_any_secret_survives(
@@ -316,6 +327,7 @@ class TestScrub:
         clean = scrub(said, map(Secret, texts))
         assert not [form for form in forms if len(form) >= 8 and form in clean]
 
+    @UNTIMED
     @given(texts=secrets, said=st.text(), data=st.data())
     def test_scrubbing_twice_changes_nothing(
         self, texts: list[str], said: str, data: st.DataObject
@@ -325,6 +337,7 @@ class TestScrub:
         clean = scrub(f"{said}{form(texts[0])}{said}", map(Secret, texts))
         assert clean == scrub(clean, map(Secret, texts))
 
+    @UNTIMED
     @given(texts=secrets, said=st.text())
     def test_other_text_stays(self, texts: list[str], said: str) -> None:
         """What has no form of a secret in it comes back as it is."""
@@ -332,6 +345,7 @@ class TestScrub:
         assume(not any(len(form) >= 8 and form in said for form in forms))
         assert said == scrub(said, map(Secret, texts))
 
+    @UNTIMED
     @given(text=usable, before=st.text("é模\n"), after=st.text("é模\n"), data=st.data())
     def test_the_text_around_a_secret_stays(
         self, text: str, before: str, after: str, data: st.DataObject

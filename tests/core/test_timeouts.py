@@ -7,10 +7,13 @@ import pickle
 from dataclasses import FrozenInstanceError, asdict, fields
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as run_with
 from hypothesis import strategies as st
 
 from modelplug import Timeouts
+
+UNTIMED = run_with(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 CLOCKS = [field.name for field in fields(Timeouts)]
 
@@ -64,6 +67,7 @@ def test_all_are_given_by_keyword() -> None:
         Timeouts(5, 10)  # type: ignore[call-arg]  # the point of the test
 
 
+@UNTIMED
 @given(limits=st.fixed_dictionaries(dict.fromkeys(CLOCKS, seconds)))
 def test_timeouts_are_values(limits: dict[str, float | None]) -> None:
     """They compare, hash, copy and pickle by their limits."""

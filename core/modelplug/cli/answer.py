@@ -1,0 +1,186 @@
+"""What ``modelplug ask`` does once its arguments are read: the call, and how it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from urllib.parse import quote
+
+import click
+
+from modelplug.cli.logs import log_plainly
+from modelplug.cli.terminal import Answer, one_line, to_json, write
+from modelplug.configstring import ConfigString, Value
+from modelplug.delta import Usage
+from modelplug.errors import ConfigError, ConfigSyntaxError, ProxyLLMError
+from modelplug.factory import new_client
+from modelplug.messages import ModelMessage
+from modelplug.output import ModelInferenceMetrics, ModelOutput
+from modelplug.params import read_variable
+from modelplug.request import ModelRequest, ModelRequestContext
+
+__all__ = ["answer", "chosen"]
+
+BACKEND_VARIABLE = "MODELPLUG_BACKEND"
+
+_AS_IT_IS = "!\"#$%'()*+,-./:;<=>@[\\]^_`{}~"
+"""What a value of ``-o`` may mean to the grammar: all of ASCII but blanks and ?, & and |."""
+
+
+def chosen(config: str | None, options: Sequence[str]) -> str:
+    """The config string of ``-b``, or else of the environment, with ``-o``'s options in.
+
+    Raises:
+        click.UsageError: there is none, or an option can't be read.
+        ConfigSyntaxError: the config string can't be read.
+    """
+    config = config or read_variable(BACKEND_VARIABLE)
+    if not config:
+        raise click.UsageError(
+            f"no backend is chosen: give -b CONFIG, or set {BACKEND_VARIABLE}"
+            " ('modelplug backends' lists what is installed)"
+        )
+    if not options:
+        return config
+    added = _read(options)
+    targets = ConfigString.parse(config).targets
+    if any(target.profile for target in targets):
+        raise click.UsageError("-o can't be added to a profile: set the option there")
+    changed = [replace(target, options={**target.options, **added}) for target in targets]
+    return str(ConfigString(targets=tuple(changed)))
+
+
+def _read(options: Sequence[str]) -> dict[str, Value]:
+    added: dict[str, Value] = {}
+    for option in options:
+        name, mark, value = option.partition("=")
+        if not mark or name in added:  # neither is repeated: it may be a key, pasted by mistake
+            told = "a name is given twice" if mark else "write NAME=VALUE"
+            raise click.BadParameter(told, param_hint="-o")
+        added[name] = _value(name, value)
+    return added
+
+
+def _value(name: str, text: str) -> Value:
+    """What ``-o`` means, by the config string's own grammar; no error shows the value."""
+    try:
+        option = f"{name}={quote(text, safe=_AS_IT_IS)}"
+        return ConfigString.parse(f"x?{option}").targets[0].options[name]
+    except ConfigSyntaxError as error:
+        # Its message names a column of the text above, which nobody has written.
+        told = f"{name}: {error.hint}"
+    except ConfigError as error:
+        told = error.message
+    except (UnicodeEncodeError, KeyError):  # no UTF-8, or a name with marks of the grammar in it
+        told = "write NAME=VALUE"
+    raise click.BadParameter(told, param_hint="-o")
+
+
+def answer(config: str, prompt: str, *, system: str | None, form: str, verbose: bool) -> None:
+    """Ask, and tell the answer in a form: ``stream``, ``whole`` or ``json``.
+
+    Raises:
+        ProxyLLMError: the call failed; what there is of an answer has been told.
+    """
+    log_plainly()
+    messages = [ModelMessage("human", prompt)]
+    if system:
+        messages.insert(0, ModelMessage("system", system))
+    context = ModelRequestContext(stream=form == "stream")
+    output = _FORMS[form](config, ModelRequest(messages=messages, context=context))
+    for warning in output.warnings:
+        click.echo(f"warning: {one_line(warning)}", err=True)
+    if verbose:
+        for label, told in _figures(output):
+            click.echo(f"{label:8} {one_line(told)}", err=True)
+
+
+def _stream(config: str, request: ModelRequest) -> ModelOutput:
+    # The sync stream: its connection is served, and pings are answered, while a pager makes
+    # standard output wait.
+    with (
+        new_client(config) as client,
+        Answer() as text,
+        client.sync_generate_stream(request) as stream,
+    ):
+        for output in stream:
+            text.write(output.delta)
+    return stream.partial
+
+
+def _whole(config: str, request: ModelRequest) -> ModelOutput:
+    with new_client(config) as client, Answer() as text:
+        try:
+            output = client.sync_generate(request)
+        except ProxyLLMError as error:
+            text.write(error.partial.text if error.partial else "")
+            raise
+        text.write(output.text)
+    return output
+
+
+def _json(config: str, request: ModelRequest) -> ModelOutput:
+    try:
+        with new_client(config) as client:
+            output = client.sync_generate(request)
+    except ProxyLLMError as error:
+        failed = error.partial or ModelOutput()
+        names = {"model": error.model, "backend": error.backend, "request_id": error.request_id}
+        told = {**_record(failed), **names, "error_code": error.code, "message": error.message}
+        write(to_json(told))
+        raise
+    write(to_json(_record(output)))
+    return output
+
+
+_FORMS: dict[str, Callable[[str, ModelRequest], ModelOutput]] = {
+    "stream": _stream,
+    "whole": _whole,
+    "json": _json,
+}
+
+_RECORD = (
+    "text",
+    "reasoning",
+    "finish_reason",
+    "usage",
+    "model",
+    "backend",
+    "request_id",
+    "error_code",
+)
+
+
+def _record(output: ModelOutput) -> dict[str, object]:
+    values = output.to_dict()
+    return {name: values[name] for name in _RECORD}
+
+
+def _figures(output: ModelOutput) -> Iterable[tuple[str, str]]:
+    """What a call was and cost, line by line, as far as it is known."""
+    yield "backend", f"{output.backend}, model {output.model}"
+    yield "usage", _usage(output.usage)
+    if (metrics := output.metrics) is not None:
+        yield "timing", _timing(metrics)
+    if output.finish_reason:
+        yield "finish", output.finish_reason
+    if output.request_id:
+        yield "request", output.request_id
+
+
+def _usage(usage: Usage | None) -> str:
+    if usage is None:
+        return "not reported"
+    counted = f"{usage.prompt_tokens} + {usage.completion_tokens} = {usage.total_tokens} tokens"
+    return counted if usage.source == "reported" else f"{counted} ({usage.source})"
+
+
+def _timing(metrics: ModelInferenceMetrics) -> str:
+    first, total = metrics.time_to_first_delta, metrics.total_time
+    speed, count = metrics.speed_per_second, metrics.collect_index
+    told = [
+        f"first delta {first:.3f} s" if first is not None else "",
+        f"total {total:.3f} s" if total is not None else "",
+        f"{speed:.1f} tokens/s" if speed is not None else "",
+    ]
+    return ", ".join([*filter(None, told), f"{count} delta{'' if count == 1 else 's'}"])

@@ -1,0 +1,68 @@
+"""The prompt: out of files, standard input and an argument."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from select import select
+
+import click
+
+__all__ = ["encodable", "read_prompt"]
+
+_PATIENCE = 2.0
+"""Seconds after which it is said what is being waited for."""
+
+
+def read_prompt(question: str | None, files: Sequence[str]) -> str:
+    """Files, standard input and the question, in this order, with blank lines between.
+
+    A model reads best what it is asked about first and the question last. A file gets a
+    heading with its name, unless it is all there is.
+
+    Raises:
+        click.UsageError: there is nothing to ask, or a file isn't there or isn't text.
+    """
+    names = [click.format_filename(name) for name in files]  # a name's bytes may be no UTF-8
+    texts = [_text(Path(file).read_bytes, name) for file, name in zip(files, names, strict=True)]
+    others = [text for text in (_standard_input(), question or "") if text.strip()]
+    if len(texts) + len(others) > 1:
+        texts = [f"File: {name}\n{text}" for name, text in zip(names, texts, strict=True)]
+    prompt = "\n\n".join(part.strip("\r\n") for part in texts + others)
+    if not prompt.strip():
+        raise click.UsageError("nothing to ask: give a PROMPT, a FILE, or text on standard input")
+    return prompt
+
+
+def encodable(_context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """A callback for parameters: bytes of the command line that are no UTF-8 are wrong usage."""
+    try:
+        (value or "").encode()
+    except UnicodeEncodeError:
+        name = parameter.name or "an argument"
+        raise click.UsageError(f"{name.upper()} is not text in UTF-8") from None
+    return value
+
+
+def _standard_input() -> str:
+    """All of standard input, unless somebody sits there."""
+    if sys.stdin is None or sys.stdin.isatty():
+        return ""
+    with suppress(OSError, ValueError):  # Windows: select() takes sockets only
+        if not select([sys.stdin], [], [], _PATIENCE)[0]:
+            # As where a scheduler or a test has left a pipe open that nobody writes to.
+            click.echo("waiting for the end of standard input; < /dev/null is none", err=True)
+    return _text(sys.stdin.buffer.read, "standard input")
+
+
+def _text(read: Callable[[], bytes], name: str) -> str:
+    try:
+        return read().decode("utf-8-sig")  # Windows' editors begin a file with a mark
+    except UnicodeDecodeError:
+        reason = "it is not text in UTF-8"
+    except (OSError, ValueError) as error:
+        # A ValueError for a name with a NUL in it.
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    raise click.UsageError(f"{name} can't be read: {reason}")

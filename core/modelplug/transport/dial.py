@@ -1,0 +1,156 @@
+"""From an endpoint to a connected transport: look-up, TCP, TLS.
+
+Not asyncio's own ``create_connection(host, port)``: with ``happy_eyeballs_delay``, cancelling
+it while the race is being decided loses a connected socket, in all Pythons up to 3.13 at
+least; and its look-ups share a pool with everything else. Other loops get host and port, and
+no race: uvloop, cancelled, closes a socket that it was given behind the back of its owner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
+from itertools import zip_longest
+from ssl import SSLContext
+from typing import Any, TypeAlias
+
+from modelplug.transport.endpoint import Endpoint
+from modelplug.transport.faults import connecting_failed
+from modelplug.transport.tls import warm_tls_context
+
+__all__ = ["dial"]
+
+_STAGGER = 0.25
+"""Seconds that an address has to itself before the next is tried beside it (RFC 8305)."""
+
+_TLS_SHUTDOWN = 0.1
+"""Seconds for the polite end of TLS, should anything ever close instead of abort."""
+
+_Address: TypeAlias = tuple[int, int, int, str, Any]
+"""As getaddrinfo gives it: family, type, protocol, canonical name, the socket's address."""
+
+
+async def dial(
+    endpoint: Endpoint,
+    protocol: asyncio.BaseProtocol,
+    *,
+    tls: SSLContext | None = None,
+    timeout: float | None = None,  # noqa: ASYNC109  # asyncio's TLS has a clock of its own
+) -> None:
+    """Connect ``protocol`` to ``endpoint``.
+
+    When this fails or is cancelled, ``protocol`` may have got its transport already: whoever
+    calls must abort it then. No other socket is left.
+
+    Args:
+        endpoint: where to; ``endpoint.secure`` decides about TLS.
+        protocol: gets the transport.
+        tls: instead of the shared context.
+        timeout: seconds for the TLS handshake; None for asyncio's 60.
+
+    Raises:
+        ResolveError: the host's name has no address.
+        ConnectError: no address answers.
+        TlsError: the server's certificate or its TLS was refused.
+    """
+    fault = None
+    loop = asyncio.get_running_loop()
+    try:
+        context = (tls or await warm_tls_context()) if endpoint.secure else None
+        target: dict[str, Any] = {"host": endpoint.host, "port": endpoint.port}
+        if isinstance(loop, asyncio.BaseEventLoop):
+            target = {"sock": await _connected(endpoint)}
+        await loop.create_connection(
+            lambda: protocol,
+            **target,
+            ssl=context,
+            server_hostname=endpoint.host if context else None,
+            ssl_handshake_timeout=timeout if context else None,
+            ssl_shutdown_timeout=_TLS_SHUTDOWN if context else None,
+        )
+    except OSError as error:
+        fault = connecting_failed(error, endpoint)
+    if fault is not None:
+        try:
+            raise fault
+        finally:
+            del fault  # the error's traceback holds this frame: no cycle
+
+
+async def _connected(endpoint: Endpoint) -> socket.socket:
+    addresses = await _addresses(endpoint.host, endpoint.port)
+    if len(addresses) == 1:
+        return await _attempt(addresses[0])
+    return await _race(_interleaved(addresses))
+
+
+async def _addresses(host: str, port: int) -> Sequence[_Address]:
+    try:
+        # An address needs no look-up, and so no thread.
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        pass
+    look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    return await asyncio.get_running_loop().run_in_executor(_resolvers(os.getpid()), look_up)
+
+
+@cache
+def _resolvers(process: int) -> ThreadPoolExecutor:  # noqa: ARG001  # a forked child has no threads
+    """A pool of their own: look-ups that hang must not starve the app's ``to_thread``."""
+    return ThreadPoolExecutor(8, "modelplug-resolver")
+
+
+def _interleaved(addresses: Sequence[_Address]) -> Iterable[_Address]:
+    """The two families in turn, beginning with the one that the system prefers."""
+    preferred = [address for address in addresses if address[0] == addresses[0][0]]
+    others = [address for address in addresses if address[0] != addresses[0][0]]
+    return [each for pair in zip_longest(preferred, others) for each in pair if each is not None]
+
+
+async def _race(addresses: Iterable[_Address]) -> socket.socket:
+    """A socket to the address that answers first; the next starts when one fails or is slow."""
+    queue = iter(addresses)
+    attempts: list[asyncio.Task[socket.socket]] = []
+    failures: list[BaseException] = []
+    winner: asyncio.Task[socket.socket] | None = None
+    try:
+        while winner is None:
+            if (address := next(queue, None)) is not None:
+                attempts.append(asyncio.ensure_future(_attempt(address)))
+            pending = [attempt for attempt in attempts if not attempt.done()]
+            if not pending:
+                raise failures[0]
+            delay = None if address is None else _STAGGER
+            done, _ = await asyncio.wait(
+                pending, timeout=delay, return_when=asyncio.FIRST_COMPLETED
+            )
+            failures += [failure for attempt in done if (failure := attempt.exception())]
+            winner = next((attempt for attempt in done if attempt.exception() is None), None)
+        return winner.result()
+    finally:
+        failures.clear()
+        for attempt in attempts:
+            if attempt is not winner:
+                _drop(attempt)
+
+
+def _drop(attempt: asyncio.Task[socket.socket]) -> None:
+    # One that still runs closes its own socket when it is cancelled.
+    if not attempt.cancel() and not attempt.cancelled() and attempt.exception() is None:
+        attempt.result().close()
+
+
+async def _attempt(address: _Address) -> socket.socket:
+    family, kind, protocol, _, target = address
+    connection = socket.socket(family, kind, protocol)
+    try:
+        connection.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(connection, target)
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,164 @@
+"""The opening handshake: what is asked, and what to make of an answer that isn't a yes.
+
+websockets' protocol decides whether an answer is good. It reads a bad one's body to its end
+before it tells the status, though, and forgets the status where the body breaks its limits. So
+the start of the answer is kept here beside it. No I/O.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from modelplug.errors import HandshakeError
+from modelplug.secrets import Secret
+from modelplug.transport.endpoint import Endpoint
+from modelplug.transport.faults import printable
+from modelplug.transport.retry_after import parse_retry_after
+
+if TYPE_CHECKING:
+    from websockets.http11 import Request
+
+__all__ = ["MESSAGE_LIMIT", "Answer", "Refusal", "misunderstanding", "refused", "request_bytes"]
+
+MESSAGE_LIMIT = 8192
+"""Bytes of an error's body that are read."""
+
+_KEPT = 65_536
+"""Bytes of an answer that are kept; servers' own limits on headers are below."""
+
+_STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})[ \r]")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[^\r\n]*\r\n")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """A server's answer to the handshake that is no WebSocket.
+
+    Attributes:
+        status: its HTTP status.
+        message: the start of its body, in one line, without this call's secrets.
+        date: its Date header; tells whose clock is wrong where signatures expire.
+        retry_after: seconds to wait, where a header says so.
+    """
+
+    status: int
+    message: str = ""
+    date: str | None = None
+    retry_after: float | None = None
+
+
+def request_bytes(request: Request, query: Secret) -> bytes:
+    """The handshake's request, with ``query`` in its target.
+
+    Not with the library's own ``Request.serialize``: the query would have to become part of an
+    object that shows it in its repr. Blanks, which would split the request line, are encoded.
+    """
+    return b"".join(
+        (
+            f"GET {request.path}".encode(),
+            b"?" if query else b"",
+            query.reveal().replace(" ", "%20").encode(),
+            b" HTTP/1.1\r\n",
+            request.headers.serialize(),
+        )
+    )
+
+
+class Answer:
+    """The start of a server's answer, as it comes."""
+
+    def __init__(self) -> None:
+        self._received = bytearray()
+
+    def feed(self, received: bytes) -> None:
+        """Take the next bytes."""
+        if len(self._received) < _KEPT:
+            self._received += received
+
+    @property
+    def status(self) -> int | None:
+        """The HTTP status; None before there is one, or if this is no HTTP."""
+        found = _STATUS.match(self._received)
+        return int(found[1]) if found else None
+
+    @property
+    def may_be_http(self) -> bool:
+        """Whether the server, silent so far or not, may have begun a good answer."""
+        return b"HTTP/1.".startswith(self._received[:7])
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether this is an error of whose body no more will be read."""
+        if self.status in (None, 101):
+            return False
+        head = self._received.find(b"\r\n\r\n")
+        size = len(self._received)
+        return size >= _KEPT or (head >= 0 and size - head >= 4 + MESSAGE_LIMIT)
+
+    def refusal(self, scrub: Callable[[str], str]) -> Refusal | None:
+        """The answer as far as it has come; None if it has no status but a WebSocket's.
+
+        Args:
+            scrub: takes out secrets, which a server may repeat.
+        """
+        status = self.status
+        if status is None or status == 101:
+            return None
+        head, _, body = bytes(self._received).partition(b"\r\n\r\n")
+        if "chunked" in (_header(head, "transfer-encoding") or "").lower():
+            body = _unchunked(body)
+        # Before it is cut: half a secret is not found.
+        said = scrub(body.decode(errors="replace"))
+        date = _header(head, "date")
+        return Refusal(
+            status=status,
+            message=printable(said, limit=MESSAGE_LIMIT),
+            date=None if date is None else printable(scrub(date), limit=100),
+            retry_after=parse_retry_after(_header(head, "retry-after"), now=datetime.now(UTC)),
+        )
+
+
+def refused(refusal: Refusal, endpoint: Endpoint) -> HandshakeError:
+    """The error for a refusal that the provider makes nothing of."""
+    if 300 <= refusal.status < 400:
+        hint = "redirects are not followed: put the right address into the configuration"
+    elif refusal.status < 300:
+        hint = "this is not a WebSocket service; look for a proxy or a login page on the way"
+    else:
+        hint = None
+    return HandshakeError(
+        f"{endpoint} answered with HTTP status {refusal.status} instead of a WebSocket",
+        status=refusal.status,
+        retryable=refusal.status in (408, 429) or refusal.status >= 500,
+        retry_after=refusal.retry_after,
+        provider_code=refusal.status,
+        provider_message=refusal.message or None,
+        hint=hint,
+    )
+
+
+def misunderstanding(error: Exception, scrub: Callable[[str], str]) -> str:
+    """Why an answer is no HTTP, or no WebSocket in spite of its status."""
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    return printable(scrub(f"{type(cause).__name__}: {cause}"), limit=200)
+
+
+def _header(head: bytes, name: str) -> str | None:
+    found = re.search(rf"\n{name}:[ \t]*([^\r\n]*)".encode(), head, re.IGNORECASE)
+    return found[1].decode("latin-1").rstrip() if found else None
+
+
+def _unchunked(body: bytes) -> bytes:
+    """A body without the marks of chunked coding, as far as it has come and makes sense."""
+    plain = b""
+    while (chunk := _CHUNK.match(body)) is not None:
+        end = chunk.end() + int(chunk[1], 16)
+        plain += body[chunk.end() : end]
+        body = body[end + 2 :]
+    return plain

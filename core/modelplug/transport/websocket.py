@@ -1,0 +1,342 @@
+"""A WebSocket for providers: text messages out, lists of text messages in.
+
+::
+
+    async with connect(endpoint, query=Secret(signed), call=call, on_refusal=refused) as ws:
+        ws.send(question)
+        while messages := await ws.take():
+            ...
+        # The server has closed: ws.close_code, ws.close_reason
+
+websockets' protocol without I/O, under an asyncio protocol of our own. Against that library's
+own asyncio client this costs half: messages cross to the reader in lists, with one future for
+each time that it has to wait; reads go to a buffer that all connections of a thread share.
+There is no compression, no redirect, no proxy, no ping of our own, and no clock: the core's
+stream keeps the clocks, and aborts.
+
+Nothing here waits for the peer when it leaves: a connection is cut, not closed politely.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import weakref
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, suppress
+from functools import partial
+from ssl import SSLContext
+from types import TracebackType
+from typing import cast
+
+from modelplug.call import Call
+from modelplug.errors import ConnectionLostError, ProxyLLMError, WrongUseError
+from modelplug.secrets import Secret
+from modelplug.transport.dial import dial
+from modelplug.transport.endpoint import Endpoint
+from modelplug.transport.handshake import Refusal
+from modelplug.transport.wire import Wire
+
+__all__ = ["Refusal", "WebSocket", "connect"]
+
+_BUFFER = 16_384
+"""Bytes that one read takes at most."""
+
+_TLS_BUFFER = 1 << 19
+"""The same over TLS. At the end of a connection asyncio makes one read of all that it has
+decrypted, which can be this much, and drops the rest."""
+
+_HIGH_WATER = 256
+"""Messages that wait for a slow reader before the server is held back."""
+
+_HIGH_WATER_BYTES = 1 << 20
+"""The same in bytes; what one read brings comes on top of both."""
+
+_ANSWERED = frozenset({"streaming", "ended"})
+
+
+class _Shared(threading.local):
+    """What the connections of one thread read into. Pages that are never used cost nothing."""
+
+    def __init__(self) -> None:
+        self.buffer = memoryview(bytearray(_TLS_BUFFER))
+
+
+_shared = _Shared()
+
+
+def connect(
+    endpoint: Endpoint,
+    *,
+    call: Call,
+    query: Secret = Secret(),
+    on_refusal: Callable[[Refusal], ProxyLLMError] | None = None,
+    tls: SSLContext | None = None,
+    max_size: int = 1 << 20,
+) -> AbstractAsyncContextManager[WebSocket]:
+    """Open a WebSocket for one call; leaving the block cuts it and waits for nobody.
+
+    Args:
+        endpoint: where to.
+        call: told of ``connecting``, ``open`` and ``sent``; its abort cuts the connection.
+        query: what follows the question mark of the request target.
+        on_refusal: makes an error of an answer that is no WebSocket; without it that is a
+            HandshakeError.
+        tls: a context instead of the one that the process shares.
+        max_size: bytes of the largest message that is taken, all its fragments together.
+
+    Raises:
+        ResolveError: the host's name has no address.
+        ConnectError: no address answers.
+        TlsError: the server's certificate or its TLS was refused.
+        HandshakeError: the server didn't agree to a WebSocket.
+        ConnectionLostError: the connection was cut before the server had answered.
+    """
+    wire = Wire(endpoint, max_size=max_size, scrub=call.scrub, on_refusal=on_refusal)
+    ws = WebSocket(endpoint, call, wire)
+    return _Connection(ws, partial(ws._open, query, tls=tls))
+
+
+class _Connection(AbstractAsyncContextManager["WebSocket"]):
+    # Not an asynccontextmanager: that is a generator, which the event loop would finalise on
+    # its own, beside the provider's, when a stream is dropped.
+    def __init__(self, ws: WebSocket, opening: Callable[[], Awaitable[None]]) -> None:
+        self._ws = ws
+        self._opening = opening
+
+    async def __aenter__(self) -> WebSocket:
+        try:
+            await self._opening()
+        except BaseException:
+            self._ws.abort()
+            raise
+        return self._ws
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._ws.abort()
+
+
+class WebSocket(asyncio.BufferedProtocol):
+    """The client's side of an open connection; ``connect`` makes it.
+
+    It belongs to one event loop: only ``abort`` may be called from elsewhere.
+    """
+
+    def __init__(self, endpoint: Endpoint, call: Call, wire: Wire) -> None:
+        self._endpoint = endpoint
+        self._call = call
+        self._wire = wire
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._process = os.getpid()
+        self._transport: asyncio.Transport | None = None
+        self._buffer = _receive_buffer(self._loop, _TLS_BUFFER if endpoint.secure else _BUFFER)
+        self._unread = 0
+        self._is_opening = True
+        self._is_paused = False
+        self._is_backed_up = False
+        self._is_unreported = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} to {self._endpoint}>"
+
+    @property
+    def close_code(self) -> int | None:
+        """Of the server's close frame, 1005 if that has none; None before it came."""
+        return self._wire.close_code
+
+    @property
+    def close_reason(self) -> str:
+        """The text of the server's close frame, in one line, without this call's secrets."""
+        return self._wire.close_reason
+
+    def send(self, message: str | bytes) -> None:
+        """Send a text message, and report ``sent`` when it is on its way.
+
+        Of a message that is too long for the system's buffers that is when the server has read
+        so much of it that the rest fits: until then the clock for opening runs on.
+
+        Args:
+            message: text, or its UTF-8.
+
+        Raises:
+            ConnectionLostError: the connection has ended; or what else ended it.
+        """
+        if self._transport is None:
+            raise self._failure()
+        for data in self._wire.text(message.encode() if isinstance(message, str) else message):
+            self._transport.write(data)
+        self._is_unreported = True
+        self._report()
+
+    async def take(self) -> list[bytes]:
+        """All text messages at hand, at least one; an empty list when the connection is closed.
+
+        They are UTF-8 that nobody has checked yet: decode where you parse.
+
+        Raises:
+            ConnectionLostError: the connection was cut without a close frame.
+            ProtocolError: the server broke the protocol; one of its subclasses where there is
+                one, such as TooLargeError, or SchemaError for a binary message.
+            WrongUseError: another task is waiting here.
+        """
+        wire = self._wire
+        if self._waiter is not None:
+            raise WrongUseError("two tasks read one connection", hint="give each one of its own")
+        while not wire.messages and not wire.has_ended:
+            await self._news()
+        if not wire.messages and wire.has_failed:
+            raise self._failure()
+        messages, wire.messages = wire.messages, []
+        self._unread = 0
+        if self._is_paused and self._transport is not None:
+            self._is_paused = False
+            self._transport.resume_reading()
+        return messages
+
+    def close(self) -> None:
+        """End a conversation that is complete: say so with code 1000, and cut."""
+        self._wire.finish()
+        self._follow()
+
+    def abort(self) -> None:
+        """Cut the connection at once; from any thread, from finalisers, as often as you like."""
+        if os.getpid() != self._process:
+            return  # a forked child shares the socket with its parent, and even the selector
+        with suppress(RuntimeError):  # the loop is closed, and its connections with it
+            if threading.get_ident() == self._thread:
+                self._abort()
+            else:
+                self._loop.call_soon_threadsafe(self._abort)
+
+    async def _open(self, query: Secret, *, tls: SSLContext | None) -> None:
+        call = self._call
+        if query:
+            call.conceal(query)
+        call.reached("connecting")
+        call.on_abort(_abort_of(self))
+        if not self._wire.has_ended:
+            await dial(self._endpoint, self, tls=tls, timeout=call.timeouts.connect)
+        if self._transport is not None:
+            call.reached("open")
+            self._transport.write(self._wire.request(query))
+        while not self._wire.is_open and not self._wire.has_ended:
+            await self._news()
+        self._is_opening = False
+        if not self._wire.is_open:
+            raise self._failure()
+
+    # asyncio calls these.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport, unless nobody wants it any more."""
+        self._transport = cast(asyncio.Transport, transport)
+        if self._wire.has_ended:
+            self._follow()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where to put what is read: bytes that ``buffer_updated`` uses up at once."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what was read."""
+        if not self._wire.has_ended:
+            self._unread += nbytes
+            self._wire.feed(bytes(self._buffer[:nbytes]))
+            self._follow()
+
+    def eof_received(self) -> None:
+        """The server sends nothing more; the transport closes itself."""
+        if not self._wire.has_ended:
+            self._wire.feed_eof()
+            self._follow()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is gone; whether that is a fault depends on what came before."""
+        self._transport = None
+        self._wire.lose(exc)
+        self._follow()
+
+    def pause_writing(self) -> None:
+        """The server doesn't read as fast as we write."""
+        self._is_backed_up = True
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        self._is_backed_up = False
+        self._report()
+
+    def _follow(self) -> None:
+        """Do what the wire's new state asks for: write, hold the server back, cut, wake."""
+        wire, transport = self._wire, self._transport
+        if transport is not None:
+            for data in wire.answers():
+                # While the server doesn't read, answers to its pings would pile up.
+                if not self._is_backed_up:
+                    transport.write(data)
+            if wire.has_ended:
+                self._transport = None
+                transport.abort()
+            elif self._is_flooded and not self._is_paused:
+                self._is_paused = True
+                transport.pause_reading()
+        if wire.messages or wire.has_ended or (wire.is_open and self._is_opening):
+            self._wake()
+
+    @property
+    def _is_flooded(self) -> bool:
+        waiting = len(self._wire.messages)
+        return waiting >= _HIGH_WATER or (waiting > 0 and self._unread >= _HIGH_WATER_BYTES)
+
+    def _report(self) -> None:
+        """Tell the call that the message is on its way, as soon as it is."""
+        if self._is_unreported and self._call.phase not in _ANSWERED:
+            if self._is_backed_up:
+                self._call.reached(self._call.phase, sent="maybe")
+                return
+            self._call.reached("sent")
+        self._is_unreported = False
+
+    async def _news(self) -> None:
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _abort(self) -> None:
+        self._wire.cut()
+        self._follow()
+
+    def _failure(self) -> ProxyLLMError:
+        error = self._wire.failure() or ConnectionLostError(f"{self._endpoint} has closed already")
+        error.complete(sent=self._call.sent)
+        return error
+
+
+def _abort_of(ws: WebSocket) -> Callable[[], None]:
+    """``ws.abort`` without a hold on ``ws``, which holds the call and so the whole answer."""
+    reference = weakref.ref(ws)
+
+    def abort() -> None:
+        if (alive := reference()) is not None:
+            alive.abort()
+
+    return abort
+
+
+def _receive_buffer(loop: asyncio.AbstractEventLoop, size: int) -> memoryview:
+    """Shared where a loop fills it and calls us in one go; Windows' Proactor does not."""
+    at_once = isinstance(loop, asyncio.SelectorEventLoop) or "uvloop" in type(loop).__module__
+    return _shared.buffer[:size] if at_once else memoryview(bytearray(size))

@@ -1,0 +1,220 @@
+"""The client's side of a WebSocket without I/O: bytes in; messages, and how it ended, out.
+
+The frames and their rules are websockets' own. What is added: the handshake's refusals, the
+messages put together, and one error for each way to end badly.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from modelplug.errors import (
+    ConnectionLostError,
+    DecodeError,
+    HandshakeError,
+    MissingDependencyError,
+    ProtocolError,
+    ProxyLLMError,
+    SchemaError,
+    TooLargeError,
+)
+from modelplug.secrets import Secret
+from modelplug.transport.endpoint import Endpoint
+from modelplug.transport.faults import lost, printable
+from modelplug.transport.handshake import (
+    Answer,
+    Refusal,
+    misunderstanding,
+    refused,
+    request_bytes,
+)
+
+try:
+    from websockets.client import ClientProtocol
+    from websockets.exceptions import PayloadTooBig
+    from websockets.frames import Close, CloseCode, Frame, Opcode
+    from websockets.protocol import State
+    from websockets.uri import WebSocketURI
+except ImportError:
+    raise MissingDependencyError(
+        "the websockets package is missing, or too old",
+        hint='pip install "modelplug[websocket]"',
+    ) from None
+
+__all__ = ["Wire"]
+
+_MOST_FRAGMENTS = 4096
+"""Pieces of one message; empty ones cost a peer next to nothing and never reach max_size."""
+
+_REASON_LIMIT = 123
+"""Characters; what a close frame has room for."""
+
+_VIOLATIONS: tuple[tuple[type[Exception], type[ProtocolError]], ...] = (
+    (PayloadTooBig, TooLargeError),
+    (UnicodeDecodeError, DecodeError),
+    (Exception, ProtocolError),
+)
+
+# The library prints request lines, which hold keys. This logger has no parent, no name that
+# could be looked up, and a level that nothing reaches, whatever the app configures.
+_SILENT = logging.Logger("modelplug.transport.wire", logging.CRITICAL + 1)  # noqa: LOG001  # so
+
+
+class Wire:
+    """One connection, from the request of its handshake to its end.
+
+    Args:
+        endpoint: for the request, and for what errors tell.
+        max_size: bytes of the largest message that is taken, all its fragments together.
+        scrub: takes secrets out of what the server says.
+        on_refusal: makes an error of an answer to the handshake that is no WebSocket.
+
+    Attributes:
+        messages: text messages in the order in which they came; the owner takes them out.
+        is_open: whether the handshake is done.
+        has_ended: whether nothing more will come.
+        close_code, close_reason: of the server's close frame.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        max_size: int,
+        scrub: Callable[[str], str],
+        on_refusal: Callable[[Refusal], ProxyLLMError] | None = None,
+    ) -> None:
+        self.messages: list[bytes] = []
+        self.is_open = False
+        self.has_ended = False
+        self.close_code: int | None = None
+        self.close_reason = ""
+        self._endpoint = endpoint
+        self._scrub = scrub
+        self._on_refusal = on_refusal or partial(refused, endpoint=endpoint)
+        # Never the query: the library keeps what it is given, in objects with telling reprs.
+        uri = WebSocketURI(endpoint.secure, endpoint.host, endpoint.port, endpoint.path, "")
+        self._protocol = ClientProtocol(uri, max_size=max_size, logger=_SILENT)
+        self._answer = Answer()
+        self._fragments: list[bytes] = []
+        self._fault: Callable[[], ProxyLLMError] | None = None
+
+    def request(self, query: Secret) -> bytes:
+        """What begins the handshake."""
+        return request_bytes(self._protocol.connect(), query)
+
+    def text(self, message: bytes) -> list[bytes]:
+        """A text message as it is to be written."""
+        self._protocol.send_text(message)
+        return self._protocol.data_to_send()
+
+    def answers(self) -> list[bytes]:
+        """What is to be written without having been asked for: pongs and close frames."""
+        return [data for data in self._protocol.data_to_send() if data]
+
+    def feed(self, received: bytes) -> None:
+        """Take the next bytes."""
+        if not self.is_open:
+            self._answer.feed(received)
+        self._protocol.receive_data(received)
+        self._advance()
+
+    def feed_eof(self) -> None:
+        """The server sends nothing more."""
+        self._protocol.receive_eof()
+        self._advance(at_eof=True)
+
+    def finish(self) -> None:
+        """End it well, with a close frame for ``answers``."""
+        if not self.has_ended:
+            self._protocol.send_close(CloseCode.NORMAL_CLOSURE)
+            self._end(None)
+
+    def lose(self, error: Exception | None) -> None:
+        """The connection was cut, by ``error`` or for no reason that is known."""
+        self._end(self._refusal() or self._lost(error))
+
+    def cut(self) -> None:
+        """The connection is going to be cut from this side."""
+        wrong = f"the connection to {self._endpoint} was cut from this side"
+        self._end(partial(ConnectionLostError, wrong))
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it has ended otherwise than by a close frame."""
+        return self._fault is not None
+
+    def failure(self) -> ProxyLLMError | None:
+        """A new error for how it ended; None if it ended well, or hasn't."""
+        return None if self._fault is None else self._fault()
+
+    def _advance(self, *, at_eof: bool = False) -> None:
+        if not self.is_open:
+            self._judge(at_eof=at_eof)
+        messages = self.messages
+        for event in self._protocol.events_received():
+            if self.has_ended:
+                return
+            if not isinstance(event, Frame):
+                continue  # the answer to the handshake
+            if event.opcode is Opcode.TEXT and event.fin:
+                messages.append(bytes(event.data))
+            else:
+                self._receive(event)
+        if self._protocol.parser_exc is not None:
+            self._end(self._violation(self._protocol.parser_exc))
+
+    def _judge(self, *, at_eof: bool) -> None:
+        """End the handshake if the answer is complete, well or badly."""
+        error = self._protocol.handshake_exc
+        if error is None and self._protocol.state is not State.CONNECTING:
+            self.is_open = True
+        elif self._answer.is_enough or (at_eof and self._answer.may_be_http):
+            self.lose(None)
+        elif error is not None:
+            told = misunderstanding(error, self._scrub)
+            wrong = f"{self._endpoint} didn't agree to a WebSocket ({told})"
+            fault = partial(HandshakeError, wrong, status=self._answer.status)
+            self._end(self._refusal() or fault)
+
+    def _refusal(self) -> Callable[[], ProxyLLMError] | None:
+        refusal = None if self.is_open else self._answer.refusal(self._scrub)
+        return None if refusal is None else partial(self._on_refusal, refusal)
+
+    def _lost(self, error: Exception | None) -> Callable[[], ProxyLLMError]:
+        return partial(ConnectionLostError, lost(error, self._endpoint))
+
+    def _receive(self, frame: Frame) -> None:
+        """Any frame but a whole text message; the protocol has answered the pings."""
+        if frame.opcode is Opcode.CLOSE:
+            close = Close.parse(frame.data)
+            self.close_code = int(close.code)
+            self.close_reason = printable(self._scrub(close.reason), limit=_REASON_LIMIT)
+            self._end(None)
+        elif frame.opcode is Opcode.BINARY:
+            self._protocol.fail(CloseCode.UNSUPPORTED_DATA)
+            self._end(partial(SchemaError, f"{self._endpoint} sent a binary message"))
+        elif frame.opcode in (Opcode.TEXT, Opcode.CONT):
+            self._fragments.append(bytes(frame.data))
+            if frame.fin:
+                self.messages.append(b"".join(self._fragments))
+                self._fragments.clear()
+            elif len(self._fragments) >= _MOST_FRAGMENTS:
+                self._protocol.fail(CloseCode.MESSAGE_TOO_BIG)
+                wrong = f"{self._endpoint} sent a message in more than {_MOST_FRAGMENTS} pieces"
+                self._end(partial(TooLargeError, wrong))
+
+    def _violation(self, error: Exception) -> Callable[[], ProxyLLMError]:
+        if isinstance(error, EOFError):
+            return self._lost(None)
+        kind = next(ours for theirs, ours in _VIOLATIONS if isinstance(error, theirs))
+        told = f"{type(error).__name__}: {error}"
+        return partial(kind, f"{self._endpoint} broke the WebSocket protocol ({told})")
+
+    def _end(self, fault: Callable[[], ProxyLLMError] | None) -> None:
+        if not self.has_ended:
+            self.has_ended = True
+            self._fault = fault
+            self._fragments.clear()

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import json
+import os
+import pty
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from modelplug import ConfigSyntaxError
+from modelplug.cli.answer import chosen
+from modelplug.configstring import ConfigString
+from tests.core.cli.conftest import Run
+from tests.core.cli.distributions import PARROT, Site
+from tests.core.cli.processes import ended, started
+
+
+def options(*given: str, config: str = "acme") -> dict[str, object]:
+    """The options of the config string that ``-o`` makes of ``config``."""
+    return dict(ConfigString.parse(chosen(config, given)).targets[0].options)
+
+
+class Speaker:
+    """The service behind the parrot: what it says is one delta a line."""
+
+    def __init__(self, server: socket.socket) -> None:
+        self._server = server
+        self.config = f"parrot:{server.getsockname()[1]}"
+        self.connection: socket.socket | None = None
+
+    def say(self, text: str) -> None:
+        """Send a line to the one who asks."""
+        if self.connection is None:
+            self.connection, _ = self._server.accept()
+        self.connection.sendall(text.encode())
+
+    def hears_the_end(self) -> bool:
+        """Wait until the one who asks has hung up."""
+        assert self.connection is not None
+        try:
+            return self.connection.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+
+@pytest.fixture
+def speaker(site: Site) -> Iterator[Speaker]:
+    """A service, and the parrot that repeats what it says."""
+    site.install("parrot")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
+        speaker = Speaker(server)
+        yield speaker
+        if speaker.connection is not None:
+            speaker.connection.close()
+
+
+def test_options_are_added_to_the_config_string() -> None:
+    """The string that comes of it has backend, model and old options as they were."""
+    text = chosen("acme@dist:big?seed=1", ["temperature=0.2"])
+    assert text == "acme@dist:big?seed=1&temperature=0.2"
+    assert chosen("acme:big", []) == "acme:big"
+
+
+def test_an_option_wins_over_the_config_strings_own() -> None:
+    """The last word is the one on the command line."""
+    assert options("seed=2", config="acme?seed=1") == {"seed": "2"}
+
+
+def test_each_of_several_targets_gets_the_options() -> None:
+    """Whichever answers, answers as was asked."""
+    assert chosen("a | b:x", ["seed=1"]) == "a?seed=1 | b:x?seed=1"
+
+
+@pytest.mark.parametrize("value", ["a b", "1&2", "what?", "a|b", "x=y", "中文", "50%25"])
+def test_the_grammars_marks_stand_for_themselves(value: str) -> None:
+    """Only % and the comma mean what they mean in a config string."""
+    assert options(f"label={value}") == {"label": value.replace("%25", "%")}
+
+
+def test_commas_make_a_list() -> None:
+    """As in a config string; an escaped one is part of an item."""
+    assert options("stop=END,a%2Cb") == {"stop": ("END", "a,b")}
+
+
+def test_a_secret_is_taken_by_reference() -> None:
+    """What is kept says where the secret is, not what it is."""
+    assert str(options("api_key=env:MY_KEY")["api_key"]) == "env:MY_KEY"
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["sk-123"], "write NAME=VALUE"),
+        (["api_key=sk-123"], "use api_key=env:NAME or file:/path"),
+        (["seed=sk-123%zz"], "seed: "),
+        (["Seed=sk-123"], "Seed: "),
+        (["a&b=sk-123"], "a&b: "),
+        (["a=1&b%3D=sk-123"], None),
+        (["seed=1", "seed=sk-123"], "a name is given twice"),
+        (["seed=sk-123\udcff"], "write NAME=VALUE"),
+    ],
+    ids=repr,
+)
+def test_an_option_that_cannot_be_read_is_wrong_usage(given: list[str], told: str | None) -> None:
+    """The error says what to write, and never repeats a value, which may be a key."""
+    if told is None:
+        assert options(*given) == {"a": "1&b==sk-123"}
+        return
+    with pytest.raises(click.BadParameter) as caught:
+        chosen("acme", given)
+    assert told in caught.value.message
+    assert "sk-123" not in caught.value.message
+
+
+def test_options_cannot_be_added_to_a_profile() -> None:
+    """A profile stands alone."""
+    with pytest.raises(click.UsageError, match="profile"):
+        chosen("@prod", ["seed=1"])
+
+
+def test_a_config_string_is_read_before_options_are_added() -> None:
+    """Its own error, with a column, is not mistaken for one of -o."""
+    with pytest.raises(ConfigSyntaxError):
+        chosen("acme?", ["seed=1"])
+
+
+def test_each_piece_is_seen_before_the_next_is_sent(speaker: Speaker) -> None:
+    """Through a pipe, too, the answer arrives as it comes."""
+    with started("ask", "hello", "-b", speaker.config) as program:
+        for word in ("one", "two", "three"):
+            speaker.say(f"{word}\n")
+            program.read_until(word)
+        speaker.connection.close()  # type: ignore[union-attr]
+        done = program.end()
+    told = "the parrot has hung up\nwarning: parrots repeat\n"
+    assert done == (0, "one\ntwo\nthree\n", told)
+
+
+def test_ctrl_c_closes_the_connection(speaker: Speaker) -> None:
+    """The partial answer stays, the status is 130, and nothing is said."""
+    with started("ask", "hello", "-b", speaker.config) as program:
+        speaker.say("one\n")
+        program.read_until("one")
+        program.press_ctrl_c()
+        assert speaker.hears_the_end()
+        assert program.end() == (130, "one\n", "the parrot has hung up\n")
+
+
+@pytest.mark.parametrize("form", ["--no-stream", "--json"])
+def test_ctrl_c_ends_a_whole_answer(form: str, speaker: Speaker) -> None:
+    """Where nothing was to be written yet, nothing is."""
+    with started("ask", "hello", "-b", speaker.config, form) as program:
+        speaker.say("one\n")
+        program.press_ctrl_c()
+        assert speaker.hears_the_end()
+        done = program.end()
+    assert (done.status, done.stdout) == (130, "")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_leaves_ends_the_program_quietly(speaker: Speaker) -> None:
+    """As in ``| head -1``: the connection is closed, the status is SIGPIPE's."""
+    with started("ask", "hello", "-b", speaker.config) as program:
+        speaker.say("one\n")
+        program.read_until("one")
+        program.stop_reading()
+        speaker.say("two\n")
+        speaker.say("three\n")
+        assert speaker.hears_the_end()
+        done = program.end()
+    assert (done.status, done.stderr) == (141, "the parrot has hung up\n")
+
+
+def test_output_that_cannot_be_written_is_a_failure() -> None:
+    """A full disk is said in a line."""
+    with (
+        Path("/dev/full").open("wb") as full,
+        started("ask", "hello", "-b", "echo", stdout=full.fileno()) as program,
+    ):
+        done = program.end()
+    told = "error: standard output can't be written: No space left on device\n"
+    assert (done.status, done.stderr) == (1, told)
+
+
+def test_a_terminal_gets_no_control_characters() -> None:
+    """What a model says can't act on the terminal; a pipe gets it unchanged."""
+    ours, theirs = pty.openpty()
+    evil = "a\x1b]0;owned\x07b\x9bc"
+    with os.fdopen(ours, "rb", buffering=0) as screen:
+        with started("ask", evil, "-b", "echo", stdout=theirs) as program:
+            os.close(theirs)
+            assert program.end() == (0, "", "")
+        assert screen.read(1000) == b"a\\x1b]0;owned\\x07b\\x9bc\r\n"
+    assert ended("ask", evil, "-b", "echo") == (0, f"{evil}\n", "")
+
+
+def test_standard_input_is_read_from_a_pipe() -> None:
+    """What is piped in is asked."""
+    assert ended("ask", "-b", "echo", stdin="from a pipe\n") == (0, "from a pipe\n", "")
+
+
+def test_a_broken_neighbour_does_no_harm(run: Run, site: Site) -> None:
+    """A plugin that ends the process at import is not imported for another backend."""
+    site.install("broken", "import os; os._exit(7)")
+    assert run("ask", "hello", "-b", "echo").stdout == "hello\n"
+
+
+def test_a_bug_in_a_plugin_is_told_with_its_place(run: Run, site: Site) -> None:
+    """Status 1, the exception's class and line, and none of its words."""
+    source = PARROT.replace(
+        "reader, writer = ", "raise KeyError('s3cret')\n        reader, writer = "
+    )
+    site.install("parrot", source)
+    done = run("ask", "hello", "-b", "parrot", "--json")
+    assert json.loads(done.stdout)["error_code"] == 205
+    assert "cause: KeyError (" in done.stderr
+    assert "acme_parrot.py, line " in done.stderr
+    assert "s3cret" not in done.output
