@@ -81,7 +81,7 @@ def _made(
 ) -> ProxyLLMClient:
     bug: BaseException
     try:
-        client = client_class.new_client(params, executor)
+        client: object = client_class.new_client(params, executor)
     except (ProxyLLMError, KeyboardInterrupt):
         raise
     except BaseException as error:  # noqa: BLE001  # a plugin may raise anything

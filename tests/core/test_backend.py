@@ -55,6 +55,12 @@ def test_what_is_needed_has_no_default(name: str) -> None:
         Backend(**given)  # type: ignore[arg-type]  # the point of the test
 
 
+def test_all_is_given_by_keyword() -> None:
+    """A plugin that was written for fewer fields still means the same."""
+    with pytest.raises(TypeError):
+        Backend("acme", "answers", 1, "acme:Client")  # type: ignore[call-arg]  # the point
+
+
 @pytest.mark.parametrize("name", [field.name for field in fields(Backend)])
 def test_backends_are_frozen(name: str) -> None:
     """What a plugin said of a backend stays said."""

@@ -217,6 +217,7 @@ class TestAbort:
         call = Call()
         call.abort()
         call.on_abort(partial(called.update, ["a"]))
+        assert called == Counter("a")
         call.abort()
         assert called == Counter("a")
 

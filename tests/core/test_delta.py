@@ -39,6 +39,11 @@ def test_a_delta_may_be_without_text() -> None:
     assert Delta("", reasoning="why") == Delta(reasoning="why")
 
 
+def test_a_tool_call_is_the_first_unless_it_says_so() -> None:
+    """Services that allow one call number none."""
+    assert asdict(ToolCall()) == {"index": 0, "id": None, "name": None, "arguments": ""}
+
+
 def test_a_finish_says_stop_unless_told_otherwise() -> None:
     """An answer that just ends has stopped; what it cost is unknown, which is not 0."""
     expected = {"reason": "stop", "raw": None, "usage": None, "extra": None}

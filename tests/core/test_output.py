@@ -403,6 +403,18 @@ class TestFromError:
         assert ("failed", ModelOutput("so far")) == (str(error), error.partial)
 
 
+def test_outputs_and_answers_are_light() -> None:
+    """A stream makes one view for each delta, so none costs a dictionary."""
+    assert not hasattr(ModelOutput(), "__dict__")
+    assert not hasattr(Answer(), "__dict__")
+
+
+def test_metrics_are_given_by_keyword() -> None:
+    """So many numbers have no order that anybody remembers."""
+    with pytest.raises(TypeError):
+        ModelInferenceMetrics(1)  # type: ignore[call-arg]  # the point of the test
+
+
 def test_metrics_know_nothing_by_themselves() -> None:
     """What wasn't measured is None; DB-GPT counts its collections from 0."""
     names = [name for name in ModelInferenceMetrics.__slots__ if name != "collect_index"]

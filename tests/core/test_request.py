@@ -79,6 +79,8 @@ def test_all_is_given_by_keyword() -> None:
     """No two parameters can be swapped by their order."""
     with pytest.raises(TypeError):
         ModelRequest("m", [QUESTION])  # type: ignore[call-arg]  # the point of the test
+    with pytest.raises(TypeError):
+        ModelRequestContext(True)  # type: ignore[call-arg]  # the same
 
 
 @pytest.mark.parametrize(
@@ -267,6 +269,7 @@ def test_a_request_is_built_from_loose_parts() -> None:
         context=ModelRequestContext(stream=True),
     )
     assert expected == ModelRequest.build_request("m", "hi", stream=True, temperature=0)
+    assert ModelRequest() == ModelRequest.build_request()
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,12 @@ def test_a_count_says_how_far_it_can_be_trusted(missing: str) -> None:
         TokenCount(**told)  # type: ignore[arg-type]  # the point of the test
 
 
+def test_a_count_is_given_by_keyword() -> None:
+    """What is a number and what is a claim about it can't be swapped."""
+    with pytest.raises(TypeError):
+        TokenCount(3, True, "words")  # type: ignore[call-arg]  # the point
+
+
 @pytest.mark.parametrize("name", ["n", "exact", "method"])
 def test_counts_are_frozen(name: str) -> None:
     """A count stays what was counted."""

@@ -33,6 +33,8 @@ _TLS_SHUTDOWN = 0.1
 _Address: TypeAlias = tuple[int, int, int, str, Any]
 """As getaddrinfo gives it: family, type, protocol, canonical name, the socket's address."""
 
+_Attempt: TypeAlias = asyncio.Task[socket.socket]
+
 
 async def dial(
     endpoint: Endpoint,
@@ -114,33 +116,38 @@ def _interleaved(addresses: Sequence[_Address]) -> Iterable[_Address]:
 async def _race(addresses: Iterable[_Address]) -> socket.socket:
     """A socket to the address that answers first; the next starts when one fails or is slow."""
     queue = iter(addresses)
-    attempts: list[asyncio.Task[socket.socket]] = []
-    failures: list[BaseException] = []
-    winner: asyncio.Task[socket.socket] | None = None
+    attempts: list[_Attempt] = []
+    winner: _Attempt | None = None
     try:
         while winner is None:
-            if (address := next(queue, None)) is not None:
+            address = next(queue, None)
+            if address is not None:
                 attempts.append(asyncio.ensure_future(_attempt(address)))
-            pending = [attempt for attempt in attempts if not attempt.done()]
-            if not pending:
-                raise failures[0]
-            delay = None if address is None else _STAGGER
-            done, _ = await asyncio.wait(
-                pending, timeout=delay, return_when=asyncio.FIRST_COMPLETED
-            )
-            failures += [failure for attempt in done if (failure := attempt.exception())]
-            winner = next((attempt for attempt in done if attempt.exception() is None), None)
+            await _progress(attempts, seconds=None if address is None else _STAGGER)
+            winner = next((each for each in attempts if _has_connected(each)), None)
         return winner.result()
     finally:
-        failures.clear()
         for attempt in attempts:
             if attempt is not winner:
                 _drop(attempt)
 
 
-def _drop(attempt: asyncio.Task[socket.socket]) -> None:
+async def _progress(attempts: Sequence[_Attempt], *, seconds: float | None) -> None:
+    """Wait until an attempt ends, or for so long; raises the first's failure if all have failed."""
+    running = [attempt for attempt in attempts if not attempt.done()]
+    if running:
+        await asyncio.wait(running, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    else:
+        attempts[0].result()
+
+
+def _has_connected(attempt: _Attempt) -> bool:
+    return attempt.done() and not attempt.cancelled() and attempt.exception() is None
+
+
+def _drop(attempt: _Attempt) -> None:
     # One that still runs closes its own socket when it is cancelled.
-    if not attempt.cancel() and not attempt.cancelled() and attempt.exception() is None:
+    if not attempt.cancel() and _has_connected(attempt):
         attempt.result().close()
 
 

@@ -18,6 +18,7 @@ _PORTS = {"wss": 443, "https": 443, "ws": 80, "http": 80}
 
 _URL = re.compile(r"([A-Za-z]+)://([^/?#]*)([^?#]*)([?#]?)", re.ASCII)
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]*\]|[^:\[\]]*)(?::([0-9]{1,5}))?", re.ASCII)
+# Underscores are in no registered name, but in those of containers and clusters.
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
 _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
@@ -148,7 +149,7 @@ def _character_problem(url: str) -> str | None:
 
 
 def _url_problem(found: re.Match[str] | None, schemes: Sequence[str]) -> str | None:
-    if found is None or found[1].lower() not in schemes:
+    if found is None or found[1].lower() not in _PORTS.keys() & set(schemes):
         return f"it must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}"
     if "@" in found[2]:
         return "it has a user or password in it; give the key as a key"

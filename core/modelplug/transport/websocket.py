@@ -60,6 +60,7 @@ class _Shared(threading.local):
     """What the connections of one thread read into. Pages that are never used cost nothing."""
 
     def __init__(self) -> None:
+        # A view: asyncio's TLS fills it in slices, and those of a bytearray are copies.
         self.buffer = memoryview(bytearray(_TLS_BUFFER))
 
 
@@ -163,14 +164,14 @@ class WebSocket(asyncio.BufferedProtocol):
         Of a message that is too long for the system's buffers that is when the server has read
         so much of it that the rest fits: until then the clock for opening runs on.
 
+        On a connection that has ended this does nothing: ``take`` has what came before the end,
+        which may be the server's reason, and then tells of the end.
+
         Args:
             message: text, or its UTF-8.
-
-        Raises:
-            ConnectionLostError: the connection has ended; or what else ended it.
         """
         if self._transport is None:
-            raise self._failure()
+            return
         for data in self._wire.text(message.encode() if isinstance(message, str) else message):
             self._transport.write(data)
         self._is_unreported = True
@@ -320,7 +321,7 @@ class WebSocket(asyncio.BufferedProtocol):
         self._follow()
 
     def _failure(self) -> ProxyLLMError:
-        error = self._wire.failure() or ConnectionLostError(f"{self._endpoint} has closed already")
+        error = self._wire.failure() or ConnectionLostError(f"{self._endpoint} has closed")
         error.complete(sent=self._call.sent)
         return error
 

@@ -163,6 +163,7 @@ class Wire:
                 messages.append(bytes(event.data))
             else:
                 self._receive(event)
+        # Frames that came before the one that broke a rule are among the events above.
         if self._protocol.parser_exc is not None:
             self._end(self._violation(self._protocol.parser_exc))
 
@@ -174,6 +175,7 @@ class Wire:
         elif self._answer.is_enough or (at_eof and self._answer.may_be_http):
             self.lose(None)
         elif error is not None:
+            # The error itself is not kept: it holds the server's answer, and frames.
             told = misunderstanding(error, self._scrub)
             wrong = f"{self._endpoint} didn't agree to a WebSocket ({told})"
             fault = partial(HandshakeError, wrong, status=self._answer.status)

@@ -38,7 +38,7 @@ def test_what_a_plugin_raises_is_told_with_its_place(site: Site) -> None:
     its = verdict("broken")
     path = site.folder / "acme_broken.py"
     assert its.cause == f"RuntimeError: no home ({path}, line 2)"
-    assert its.message == "the plugin of acme-broken 1.5 raised RuntimeError when it was imported"
+    assert its.message == "the plugin of acme-broken 1.5 raised RuntimeError when it was loaded"
 
 
 @pytest.mark.parametrize(

@@ -204,6 +204,8 @@ def test_schemes_are_the_protocols_own() -> None:
     assert Endpoint.parse("https://a/v1", schemes=["https"]).secure
     with pytest.raises(UnsafeEndpointError, match="https://"):
         Endpoint.parse("wss://a/", schemes=["https"])
+    with pytest.raises(UnsafeEndpointError, match="begin with"):
+        Endpoint.parse("ftp://a/", schemes=["ftp"])
     with pytest.raises(UnsafeEndpointError, match="http"):
         Endpoint.parse("http://a/", schemes=["https", "http"])
 
