@@ -19,6 +19,7 @@ from websockets.http11 import Request, Response
 
 from modelplug import ModelOutput, ProxyLLMClient, ProxyLLMError, Timeouts
 from tests.conftest import Serve
+from tests.support.leaks import our_locals
 from tests.support.scripted import DIRECTIONS, Ask
 from tests.support.upstream import KEY, SECRET, Upstream, answer, client_of, frame
 
@@ -57,9 +58,7 @@ def shown(error: BaseException) -> str:
     parts: list[BaseException | None] = [error, error.__cause__, error.__context__]
     for part in parts:
         if part is not None:
-            told = traceback.TracebackException.from_exception(part, capture_locals=True)
-            lines.append("".join(traceback.format_exception(part)))
-            lines += [str(each.locals) for each in told.stack if "/modelplug" in each.filename]
+            lines += [*traceback.format_exception(part), our_locals(part)]
     return "\n".join(lines)
 
 

@@ -46,6 +46,10 @@ class LoopThread:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
 
+    def is_alive(self) -> bool:
+        """Whether the thread still serves."""
+        return self._thread.is_alive() or self.loop.is_closed()
+
     def is_current(self) -> bool:
         """Whether the caller runs on this thread."""
         return threading.current_thread() is self._thread
@@ -55,15 +59,17 @@ class LoopThread:
         result: Future[T] = Future()
 
         def begin() -> None:
-            task = self.loop.create_task(coroutine)
+            task = self.loop.create_task(_settle(coroutine, result))
             result.add_done_callback(lambda _: self._cancel(task, result))
-            task.add_done_callback(lambda done: _copy_outcome(done, result))
 
-        context = contextvars.copy_context()
-        self.loop.call_soon_threadsafe(begin, context=context)
+        try:
+            self.loop.call_soon_threadsafe(begin, context=contextvars.copy_context())
+        except RuntimeError:
+            coroutine.close()
+            result.set_exception(LifecycleError("the interpreter is about to exit"))
         return result
 
-    def _cancel(self, task: asyncio.Task[T], result: Future[T]) -> None:
+    def _cancel(self, task: asyncio.Task[None], result: Future[T]) -> None:
         if result.cancelled():
             with suppress(RuntimeError):  # the loop has ended, with the interpreter
                 self.loop.call_soon_threadsafe(task.cancel)
@@ -85,15 +91,19 @@ class LoopThread:
             self.loop.close()
 
 
-def _copy_outcome(task: asyncio.Task[T], result: Future[T]) -> None:
-    if not result.set_running_or_notify_cancel():
-        return  # the caller has gone
-    if task.cancelled():
-        result.set_exception(asyncio.CancelledError())
-    elif (failure := task.exception()) is not None:
-        result.set_exception(failure)
+async def _settle(coroutine: Coroutine[object, object, T], result: Future[T]) -> None:
+    """Run ``coroutine``, its outcome to ``result`` and nothing to the loop.
+
+    SystemExit in a task would end the loop, and so every later sync call of the process.
+    """
+    try:
+        value = await coroutine
+    except BaseException as error:  # noqa: BLE001  # raised again, in the thread that waits
+        if result.set_running_or_notify_cancel():  # or the caller has gone
+            result.set_exception(error)
     else:
-        result.set_result(task.result())
+        if result.set_running_or_notify_cancel():
+            result.set_result(value)
 
 
 class _Process:
@@ -114,7 +124,7 @@ class _Process:
             WrongUseError: called on the loop thread itself, which would wait for itself.
         """
         with self._lock:
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = LoopThread()
                 atexit.register(self._thread.stop)
         if self._thread.is_current():
@@ -147,7 +157,7 @@ def run(coroutine: Coroutine[object, object, T]) -> T:
     """
     try:
         result = _process.loop_thread().spawn(coroutine)
-    except WrongUseError:
+    except BaseException:
         coroutine.close()
         raise
     try:
@@ -155,6 +165,8 @@ def run(coroutine: Coroutine[object, object, T]) -> T:
     except BaseException:
         result.cancel()
         raise
+    finally:
+        del result  # it holds the error, whose traceback holds this frame: no cycle
 
 
 class Closable(Protocol[T_co]):
@@ -200,10 +212,13 @@ class Pump(Generic[T]):
         items = self._lists.get()
         if items is None:
             self._lists.put(None)  # for whoever asks again
-            if self._failure is not None:
-                failure, self._failure = self._failure, None
-                raise failure
-            return []
+            failure, self._failure = self._failure, None
+            try:
+                if failure is not None:
+                    raise failure
+                return []
+            finally:
+                del failure  # its traceback holds this frame: no cycle
         self._taken += len(items)
         if (space := self._space) is not None:
             with suppress(RuntimeError):  # the loop has ended, with the interpreter
@@ -261,17 +276,30 @@ class Pump(Generic[T]):
 class BlockingSource(Generic[T]):
     """Reads a blocking generator, on a thread of ``executor``, for a coroutine.
 
-    It can't be interrupted from outside: ``aclose`` lets the thread go, which ends at the next
+    It can't be interrupted from outside: ``stop`` lets the thread go, which ends at the next
     item or when whatever it waits for is cut (``Call.on_abort``).
+
+    Args:
+        generate: makes the generator, on the thread.
+        executor: gives the thread.
+        is_last: whether an item is the last one that is wanted; the generator is closed after it.
     """
 
-    def __init__(self, generate: Callable[[], Iterator[T]], executor: Executor) -> None:
+    def __init__(
+        self,
+        generate: Callable[[], Iterator[T]],
+        executor: Executor,
+        *,
+        is_last: Callable[[T], bool] = lambda _: False,
+    ) -> None:
         self._generate = generate
         self._executor = executor
+        self._is_last = is_last
         self._items: deque[T] = deque()
         self._space = threading.Semaphore(_HIGH_WATER)
         self._waiter: asyncio.Future[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._job: Future[None] | None = None
         self._ended = False
         self._stopped = False
         self._failure: BaseException | None = None
@@ -282,11 +310,14 @@ class BlockingSource(Generic[T]):
     async def __anext__(self) -> T:
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
-            self._executor.submit(contextvars.copy_context().run, self._run)
+            self._submit()
         while not self._items:
             if self._ended:
                 failure, self._failure = self._failure, None
-                raise failure or StopAsyncIteration
+                try:
+                    raise failure or StopAsyncIteration
+                finally:
+                    del failure  # its traceback holds this frame: no cycle
             self._waiter = self._loop.create_future()
             # The thread may have put something just before it could see the waiter.
             if not self._items and not self._ended:
@@ -295,29 +326,52 @@ class BlockingSource(Generic[T]):
         self._space.release()
         return self._items.popleft()
 
-    async def aclose(self) -> None:
-        """Let the thread go without waiting for it."""
+    def stop(self) -> None:
+        """Let the thread go without waiting for it; from any thread, as often as you like."""
         self._stopped = self._ended = True
         self._space.release()
+        if self._job is not None:
+            self._job.cancel()  # it may still be waiting for a thread
+
+    async def aclose(self) -> None:
+        """As ``stop``."""
+        self.stop()
+
+    def _submit(self) -> None:
+        try:
+            self._job = self._executor.submit(contextvars.copy_context().run, self._run)
+        except RuntimeError as error:
+            refusal = WrongUseError(
+                f"the executor for blocking streams takes no more work: {error}",
+                hint="it was shut down; make a new client with one that is open",
+            )
+        else:
+            return
+        raise refusal
 
     def _run(self) -> None:
         try:
-            generator = self._generate()
-            try:
-                for item in generator:
-                    self._space.acquire()
-                    if self._stopped:
-                        break
-                    self._items.append(item)
-                    self._wake()
-            finally:
-                if (close := getattr(generator, "close", None)) is not None:
-                    close()
+            if not self._stopped:
+                self._play(self._generate())
         except BaseException as failure:  # noqa: BLE001  # raised again, in the reading coroutine
             self._failure = failure
         finally:
             self._ended = True
             self._wake()
+
+    def _play(self, generator: Iterator[T]) -> None:
+        try:
+            for item in generator:
+                self._space.acquire()
+                if self._stopped:
+                    break
+                self._items.append(item)
+                self._wake()
+                if self._is_last(item):
+                    break
+        finally:
+            if (close := getattr(generator, "close", None)) is not None:
+                close()
 
     def _wake(self) -> None:
         if self._waiter is not None and self._loop is not None:
@@ -359,7 +413,8 @@ class StreamThreads(Executor):
 
         def run() -> None:
             try:
-                result.set_result(fn(*args, **kwargs))
+                if result.set_running_or_notify_cancel():
+                    result.set_result(fn(*args, **kwargs))
             except BaseException as failure:  # noqa: BLE001  # kept in the future
                 result.set_exception(failure)
             finally:

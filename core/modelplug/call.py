@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from time import monotonic
 
@@ -41,6 +42,7 @@ class Call:
         "_concealed",
         "_credentials",
         "_on_phase",
+        "_process_id",
         "aborted",
         "answer",
         "attempt",
@@ -74,6 +76,7 @@ class Call:
         self._on_phase = on_phase
         self._callbacks: list[Callable[[], None]] = []
         self._concealed: list[Secret] = []
+        self._process_id = os.getpid()
 
     def credential(self) -> Credential:
         """What to authenticate with, read afresh for this attempt, so that keys can rotate.
@@ -151,8 +154,13 @@ class Call:
             self._run_callbacks()
 
     def abort(self) -> None:
-        """Cut the connection: the core calls this, from any thread; a second time is harmless."""
+        """Cut the connection: the core calls this, from any thread; a second time is harmless.
+
+        In a forked child nothing is cut: the connection is the parent's.
+        """
         self.aborted = True
+        if os.getpid() != self._process_id:
+            self._callbacks.clear()
         self._run_callbacks()
 
     def _run_callbacks(self) -> None:

@@ -25,9 +25,9 @@ import logging
 import threading
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from types import TracebackType
+from contextlib import contextmanager
 from typing import Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel
@@ -35,8 +35,14 @@ from pydantic import BaseModel
 from modelplug import bridge
 from modelplug.backend import Backend
 from modelplug.call import Call
-from modelplug.capabilities import REQUEST_CAPABILITIES, Capabilities, ModelMetadata
+from modelplug.capabilities import (
+    CAPABILITY_NAMES,
+    REQUEST_CAPABILITIES,
+    Capabilities,
+    ModelMetadata,
+)
 from modelplug.clock import Clock
+from modelplug.delta import Finish
 from modelplug.errors import (
     BadRequestError,
     ClientClosedError,
@@ -104,12 +110,14 @@ class ProxyLLMClient(ABC):
         if not model_names:
             raise PluginContractError(f"{type(self).__name__} names no model")
         self.model_names = tuple(model_names)
-        self.context_length = context_length
         self.proxy_tokenizer = proxy_tokenizer
         self.params = params or ProxyModelParameters()
+        self.context_length = self.params.max_context_size or context_length
         self.backend = self.params.target.backend if self.params.target else None
         self.observers: tuple[Observer, ...] = ()
-        self._claimed = Capabilities()
+        # A client that didn't come from modelplug.new_client doesn't know what its plugin
+        # claims, and so refuses nothing.
+        self._claimed = Capabilities(native=CAPABILITY_NAMES)
         self._executor = executor
         self._own_executor: Executor | None = None
         self._streams: weakref.WeakSet[ModelStream] = weakref.WeakSet()
@@ -212,7 +220,7 @@ class ProxyLLMClient(ABC):
         self, messages: str | Iterable[MessageLike], model: str | None = None
     ) -> TokenCount:
         """Tokens of all messages together, and how far the number can be trusted."""
-        texts = [message.text for message in as_messages(messages)]
+        texts = [message.text for message in _messages(messages)]
         return await self._count(model or self.default_model, texts)
 
     def local_convert_message(
@@ -224,7 +232,8 @@ class ProxyLLMClient(ABC):
         plugin emulates the system role, folds system messages into the last question.
         """
         converter = message_converter or DefaultMessageConverter()
-        metadata = self.metadata(request.model or self.default_model)
+        with _plugins_part():
+            metadata = self.metadata(request.model or self.default_model)
         return request.copy(messages=tuple(converter.convert(request.messages, metadata)))
 
     local_covert_message = local_convert_message  # DB-GPT's spelling
@@ -274,23 +283,13 @@ class ProxyLLMClient(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.close()
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
 
     # ------------------------------------------------------------------------- how it works
@@ -302,8 +301,12 @@ class ProxyLLMClient(ABC):
             asked = self._complete(request)
             answer.model = asked.model
             call = self._call(asked, clock, answer)
-            asked = self._accepted(self.local_convert_message(asked, converter), call)
-            return call, self._source(asked, call, blocking=blocking)
+            asked = self.local_convert_message(asked, converter)
+            with _plugins_part():
+                able = self.capabilities(asked.model)
+            asked = self._accepted(asked, able, call)
+            with _plugins_part():
+                return call, self._source(asked, call, blocking=blocking)
 
         stream = ModelStream(
             open_call, answer=Answer(backend=self.backend), observers=self.observers
@@ -335,9 +338,10 @@ class ProxyLLMClient(ABC):
             on_phase=clock.enter,
         )
 
-    def _accepted(self, request: ModelRequest, call: Call) -> ModelRequest:
+    def _accepted(self, request: ModelRequest, able: Capabilities, call: Call) -> ModelRequest:
         """The request without what the model can't do, or the refusal that it asks for."""
-        able = self.capabilities(request.model)
+        if not request.messages:
+            raise BadRequestError("no message is for the model", hint="give at least a question")
         refused = [name for name in request.asked_for() if not able.supports(name)]
         if able["system_role"] == "emulated" and "system_role" in request.asked_for():
             refused.append("system_role")  # the default converter would have folded it
@@ -347,7 +351,7 @@ class ProxyLLMClient(ABC):
         droppable = set(refused) <= set(REQUEST_CAPABILITIES)
         policy = request.on_unsupported or "error"
         if policy == "error" or not droppable:
-            hint = "leave them out" + (", or set on_unsupported='warn'" if droppable else "")
+            hint = "leave that out" + (", or set on_unsupported='warn'" if droppable else "")
             raise UnsupportedOptionError(told, hint=hint)
         if policy == "warn":
             call.note(warning=f"left out, {told}")
@@ -356,10 +360,22 @@ class ProxyLLMClient(ABC):
     def _source(self, request: ModelRequest, call: Call, *, blocking: bool) -> DeltaStream:
         if not self._has("stream_deltas_blocking" if blocking else "stream_deltas"):
             blocking = not blocking
-        if not blocking:
-            return self.stream_deltas(request, call)
-        return bridge.BlockingSource(
-            lambda: self.stream_deltas_blocking(request, call), self.executor
+        if blocking:
+            source = bridge.BlockingSource(
+                lambda: self.stream_deltas_blocking(request, call),
+                self.executor,
+                is_last=_has_finish,
+            )
+            call.on_abort(source.stop)
+            return source
+        deltas: object = self.stream_deltas(request, call)
+        if isinstance(deltas, AsyncIterator):
+            return deltas
+        if isinstance(deltas, Coroutine):
+            deltas.close()  # it will never be awaited
+        raise PluginContractError(
+            f"stream_deltas of {type(self).__name__} is no async generator",
+            hint="write 'async def' with 'yield'; a plain 'def' is for stream_deltas_blocking",
         )
 
     async def _count(self, model: str, texts: Sequence[str]) -> TokenCount:
@@ -367,12 +383,11 @@ class ProxyLLMClient(ABC):
         if tokenizer is not None:
             try:
                 counts = await asyncio.to_thread(tokenizer.count_token, model, texts)
-            except Exception as error:  # noqa: BLE001  # a count is never worth an exception
-                log.info("tokens can't be counted: %s", type(error).__name__)
-            else:
                 if all(count >= 0 for count in counts):
                     name = type(tokenizer).__name__
                     return TokenCount(n=sum(counts), exact=False, method=name)
+            except Exception as error:  # noqa: BLE001  # a count is never worth an exception
+                log.info("tokens can't be counted: %s", type(error).__name__)
         return TokenCount(n=-1, exact=False, method="none")
 
     @classmethod
@@ -381,6 +396,27 @@ class ProxyLLMClient(ABC):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.backend}, model {self.default_model}>"
+
+
+@contextmanager
+def _plugins_part() -> Iterator[None]:
+    """What a plugin raises here, other than errors of ours, is the plugin's fault."""
+    try:
+        yield
+    except ProxyLLMError:
+        raise
+    except Exception as error:  # noqa: BLE001  # whatever a plugin does wrong, it is named so
+        bug = error
+    else:
+        return
+    raise PluginContractError.blame(bug)
+
+
+def _has_finish(pieces: Pieces) -> bool:
+    """Whether these are the last pieces of an answer."""
+    if isinstance(pieces, (list, tuple)):
+        return any(isinstance(piece, Finish) for piece in pieces)
+    return isinstance(pieces, Finish)
 
 
 def _messages(messages: str | Iterable[MessageLike]) -> Sequence[ModelMessage]:

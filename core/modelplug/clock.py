@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from typing import get_args
 
 from modelplug.errors import (
     ConnectTimeoutError,
@@ -17,7 +19,12 @@ from modelplug.errors import (
 )
 from modelplug.timeouts import Timeouts
 
-__all__ = ["Clock"]
+__all__ = ["CLEANUP_SECONDS", "Clock"]
+
+CLEANUP_SECONDS = 1.0
+"""How long a provider's own clean-up may take once its connection has been aborted."""
+
+_ORDER = get_args(Phase)
 
 
 class Clock:
@@ -29,7 +36,7 @@ class Clock:
     """
 
     def __init__(self) -> None:
-        self.cause: ProxyLLMError | None = None
+        self.abort: Callable[[], None] | None = None
         self.loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._timeouts = Timeouts()
@@ -40,7 +47,9 @@ class Clock:
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[object] | None = None
         self._cancels = 0
-        self._has_cancelled = False
+        self._cause: ProxyLLMError | None = None
+        self._is_cut = False
+        self._own_cancels = 0
         self._has_progressed = False
 
     @property
@@ -82,18 +91,36 @@ class Clock:
         task, self._task = self._task, None
         if task is None:
             return False
-        if self._has_cancelled:
-            self._has_cancelled = False
+        while self._own_cancels:
+            self._own_cancels -= 1
             task.uncancel()
         return task.cancelling() > self._cancels
 
+    def take_cause(self) -> ProxyLLMError | None:
+        """What the wait was cut with, once: whoever raises it keeps no cycle through here."""
+        cause, self._cause = self._cause, None
+        return cause
+
     def cut(self, cause: ProxyLLMError) -> None:
-        """End the reader's wait, or else its next one, with ``cause``; on the loop's thread."""
-        if self.cause is None:
-            self.cause = cause
-            if self._task is not None:
-                self._has_cancelled = True
-                self._task.cancel()
+        """End the reader's wait, or else its next one, with ``cause``; on the loop's thread.
+
+        The connection is aborted first, so that a provider's clean-up finds nothing to wait
+        for; one that waits all the same is cancelled once more.
+        """
+        if self._is_cut:
+            return
+        self._is_cut, self._cause = True, cause
+        self.stop()
+        if self.abort is not None:
+            self.abort()
+        self._cancel()
+        if self._task is not None:
+            self._timer = self.loop.call_later(CLEANUP_SECONDS, self._cancel)
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._own_cancels += 1
+            self._task.cancel()
 
     def stop(self) -> None:
         """Drop the timer; from any thread."""
@@ -106,6 +133,8 @@ class Clock:
             self._timer = None
 
     def _enter(self, phase: Phase) -> None:
+        if _ORDER.index(phase) < _ORDER.index(self._phase):
+            return  # a report from another thread that the answer has overtaken
         self._phase = phase
         limits, now = self._timeouts, self.loop.time()
         opened = _after(self._started, limits.open)

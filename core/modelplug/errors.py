@@ -264,6 +264,16 @@ class PluginContractError(PluginError):
 
     code = 205
 
+    @classmethod
+    def blame(cls, bug: BaseException, *, doing: str = "") -> PluginContractError:
+        """The error for whatever else a plugin raised, kept as its cause."""
+        error = cls(
+            f"the plugin raised {type(bug).__name__}{doing}",
+            hint="a bug in the plugin: report it to its authors, with the cause above",
+        )
+        error.__cause__ = bug
+        return error
+
 
 class TransportError(ProxyLLMError):
     """The wire failed."""

@@ -21,7 +21,7 @@ from modelplug.observers import Observer
 from modelplug.params import ProxyModelParameters, validated
 from modelplug.plugins import installed, load_attribute
 from modelplug.registry import registry
-from modelplug.settings import RESERVED_OPTIONS, Settings, merged
+from modelplug.settings import CREDENTIALS, RESERVED_OPTIONS, Settings, merged
 
 __all__ = ["new_client"]
 
@@ -30,7 +30,7 @@ OBSERVERS = "modelplug.observers"
 
 
 def new_client(
-    params: ProxyModelParameters | str | Mapping[str, object],
+    params: ProxyModelParameters | str | Mapping[str, object] | None = None,
     default_executor: Executor | None = None,
     *,
     observers: Iterable[Observer] = (),
@@ -39,7 +39,8 @@ def new_client(
     """A client of the backend that ``params`` choose.
 
     Args:
-        params: a config string, params, or a mapping of what either may hold.
+        params: a config string, params, or a mapping of what either may hold; may be left
+            out where ``overrides`` say it all.
         default_executor: runs blocking streams; borrowed, never shut down.
         observers: who is told of calls, besides those that the params name.
         overrides: single values that win: params by their full or short name, request
@@ -50,7 +51,7 @@ def new_client(
         PluginError: the backend isn't there, or its plugin is faulty.
     """
     try:
-        return _new_client(params, default_executor, tuple(observers), overrides)
+        return _new_client(_given(params), default_executor, tuple(observers), overrides)
     except ProxyLLMError as error:
         # The frames below, and this one, hold values as they were given, secrets among them.
         failure = error.with_traceback(None)
@@ -59,12 +60,15 @@ def new_client(
 
 
 def _new_client(
-    params: ProxyModelParameters | str | Mapping[str, object],
+    given: Settings,
     executor: Executor | None,
     observers: tuple[Observer, ...],
     overrides: Mapping[str, object],
 ) -> ProxyLLMClient:
-    arguments = merged([Settings.of(overrides), _given(params)])
+    for observer in observers:
+        if not callable(observer):
+            raise ConfigError(f"an observer is a callable, not a {type(observer).__name__}")
+    arguments = merged([Settings.of(overrides), given])
     target = _target(arguments)
     plugin = registry().find(target.backend or "", target.dist)
     backend = registry().load(plugin.name, plugin.dist)
@@ -79,7 +83,6 @@ def _new_client(
 def _made(
     client_class: type[ProxyLLMClient], params: ProxyModelParameters, executor: Executor | None
 ) -> ProxyLLMClient:
-    bug: BaseException
     try:
         client: object = client_class.new_client(params, executor)
     except (ProxyLLMError, KeyboardInterrupt):
@@ -90,13 +93,12 @@ def _made(
         if isinstance(client, ProxyLLMClient):
             return client
         bug = TypeError(f"a client was expected, not a {type(client).__name__}")
-    raise PluginContractError(
-        f"new_client of {client_class.__name__} raised {type(bug).__name__}",
-        hint="a bug in the plugin: report it to its authors, with the cause above",
-    ) from bug
+    raise PluginContractError.blame(bug, doing=f" in new_client of {client_class.__name__}")
 
 
-def _given(params: ProxyModelParameters | str | Mapping[str, object]) -> Settings:
+def _given(params: ProxyModelParameters | str | Mapping[str, object] | None) -> Settings:
+    if params is None:
+        return Settings()
     if isinstance(params, ProxyModelParameters):
         return Settings.of_params(params)
     if isinstance(params, str):
@@ -157,12 +159,14 @@ def _warn_of_legacy(target: Target) -> None:
 
 def _names_installed(text: object) -> bool:
     """Whether a config string names a profile, or a backend that is installed."""
+    if text is None:
+        return False
     try:
         target = ConfigString.parse(str(text)).targets[0]
     except ConfigSyntaxError:
         return False
     names = {each.name for each in registry().backends()}
-    return text is not None and (target.profile is not None or target.backend in names)
+    return target.profile is not None or target.backend in names
 
 
 def _complete(arguments: Settings, target: Target, backend: Backend) -> ProxyModelParameters:
@@ -175,7 +179,7 @@ def _complete(arguments: Settings, target: Target, backend: Backend) -> ProxyMod
         made = validated(
             backend.options, settings.options, whose=whose, fit=True, also=RESERVED_OPTIONS
         )
-        options = made.model_dump(exclude_unset=True)
+        options = {name: getattr(made, name) for name in made.model_fields_set}
     elif settings.options:
         unknown = ", ".join(sorted(settings.options))
         raise UnsupportedOptionError(f"{whose}: there is no {unknown}", backend=backend.name)
@@ -195,13 +199,18 @@ def _complete(arguments: Settings, target: Target, backend: Backend) -> ProxyMod
 def _require(params: ProxyModelParameters, backend: Backend) -> None:
     missing = [name for name in sorted(backend.required) if not getattr(params, name)]
     if missing:
-        known = backend.environment
-        variables = [known[name] for name in missing if name in known]
-        either = f", or the variables {', '.join(variables)}" if variables else ""
+        names = ", ".join(name.removeprefix("proxy_") for name in missing)
+        given = sorted(CREDENTIALS.intersection(backend.required) - set(missing))
+        variables = [backend.environment[name] for name in missing if name in backend.environment]
+        if given:
+            # The environment may well have the rest, but isn't asked any more.
+            told = " and ".join(name.removeprefix("proxy_") for name in given)
+            hint = f"{told} came from one place: give {names} there too, or leave all to another"
+        else:
+            either = f", or the variables {', '.join(variables)}" if variables else ""
+            hint = f"give {names} as arguments{either}"
         raise MissingCredentialError(
-            f"{backend.name} needs {', '.join(missing)}",
-            backend=backend.name,
-            hint=f"give them as arguments{either}; a credential set comes from one origin",
+            f"{backend.name} needs {names}", backend=backend.name, hint=hint
         )
     params.credential()  # raises now, rather than at the first call
 
@@ -210,8 +219,10 @@ def _observer(name: str) -> Observer:
     found = [each for each in installed(OBSERVERS) if each.name == name]
     if len(found) != 1:
         raise ConfigError(
-            f"{len(found)} installed observers are called {name!r}, where one should be",
-            hint="check the names in 'observers'",
+            f"no installed observer is called {name!r}"
+            if not found
+            else f"{' and '.join(each.dist for each in found)} both bring an observer {name!r}",
+            hint="correct the names in 'observers'",
         )
     observer = load_attribute(found[0].value, found[0])
     if not callable(observer):

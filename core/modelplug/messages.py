@@ -56,7 +56,7 @@ class ModelMessage:
     round_index: int = 0
 
     def __post_init__(self) -> None:
-        common = COMMON_ROLES.get(self.role)
+        common = COMMON_ROLES.get(str(self.role))
         if common is None:
             raise ValueError(f"unknown role {self.role!r}; known are {', '.join(COMMON_ROLES)}")
         if not isinstance(self.content, str):
@@ -101,6 +101,9 @@ def as_messages(messages: str | Iterable[MessageLike]) -> tuple[ModelMessage, ..
     """
     if isinstance(messages, str):
         return (ModelMessage("human", messages),)
+    given: object = messages
+    if not isinstance(given, Iterable) or isinstance(given, Mapping):
+        raise ValueError(f"messages are a text or a list, not a {type(messages).__name__}")
     return tuple(map(_as_message, messages))
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import deepcopy
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from types import UnionType
 from typing import (
@@ -22,7 +24,15 @@ from typing import (
     get_origin,
 )
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import core_schema
 
 from modelplug.configstring import ConfigString, Reference, Target
@@ -60,19 +70,21 @@ class SecretReference(Secret):
 
 
 def _referred_text(reference: Reference) -> str:
+    reason = ""
+    text = None
     if reference.kind == "env":
         text = read_variable(reference.name)
     else:
         try:
             text = Path(reference.name).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            reason = type(error).__name__
-            raise MissingCredentialError(
-                f"the secret at {reference} can't be read: {reason}",
-                hint="make the file readable, or refer to another",
-            ) from None
+        except (OSError, ValueError) as error:
+            # Not raised from here: an error about the file's bytes would hold them.
+            reason = f": {type(error).__name__}"
     if not text:
-        raise MissingCredentialError(f"there is no secret at {reference}", hint="set it")
+        raise MissingCredentialError(
+            f"there is no secret at {reference}{reason}",
+            hint="set the variable" if reference.kind == "env" else "make it a readable text file",
+        )
     return text
 
 
@@ -125,7 +137,7 @@ class RequestDefaults(BaseModel):
     )
 
     temperature: float | None = None
-    max_new_tokens: int | None = None
+    max_new_tokens: NonNegativeInt | None = None
     stop: str | tuple[str, ...] | None = None
     stop_token_ids: tuple[int, ...] | None = None
     context_len: int | None = None
@@ -143,7 +155,7 @@ def _as_defaults(values: Mapping[str, object] | RequestDefaults) -> Mapping[str,
     """What is set of some request defaults, validated."""
     if not isinstance(values, RequestDefaults):
         values = validated(RequestDefaults, values, whose="request defaults", fit=True)
-    return values.model_dump(exclude_unset=True)
+    return {name: getattr(values, name) for name in values.model_fields_set}
 
 
 class ProxyModelParameters(BaseModel):
@@ -218,7 +230,23 @@ class ProxyModelParameters(BaseModel):
     def _typed_failure(
         cls, data: object, handler: Callable[[object], ProxyModelParameters]
     ) -> ProxyModelParameters:
-        return _typed(lambda: handler(data), names=cls.model_fields, whose="params")
+        try:
+            return _typed(partial(handler, data), names=cls.model_fields, whose="params")
+        except ConfigError as error:
+            failure = error.with_traceback(None)
+        del data
+        raise failure
+
+    def model_copy(
+        self, *, update: Mapping[str, object] | None = None, deep: bool = False
+    ) -> ProxyModelParameters:
+        """A copy with some fields changed, which are validated as at first.
+
+        Raises:
+            ConfigError: as when params are made.
+        """
+        values = {name: getattr(self, name) for name in self.model_fields_set}
+        return type(self)(**(deepcopy(values) if deep else values) | dict(update or {}))
 
     @property
     def target(self) -> Target | None:

@@ -23,7 +23,7 @@ from modelplug.errors import (
     PluginContractError,
     PluginIncompatibleError,
 )
-from modelplug.params import read_variable
+from modelplug.params import ProxyModelParameters, read_variable
 from modelplug.plugins import InstalledPlugin, installed, load_attribute, load_error, load_module
 from modelplug.settings import RESERVED_OPTIONS
 
@@ -132,20 +132,24 @@ class Registry:
 
     def _not_found(self, name: str, dist: str | None) -> BackendNotFoundError:
         names = sorted({each.name for each in self.backends()})
-        wanted = f"{name!r} of {dist}" if dist else f"{name!r}"
-        near = get_close_matches(name, names, n=1)
-        meant = f"did you mean {near[0]}? " if near else ""
-        usual = f"modelplug-{name}"
         told = f"installed are {', '.join(names)}" if names else "no backend is installed"
-        if read_variable(OFF_VARIABLE):
-            told += f" ({OFF_VARIABLE} is set)"
-        elif read_variable(ALLOW_VARIABLE):
-            told += f" (of those that {ALLOW_VARIABLE} allows)"
         return BackendNotFoundError(
-            f"there is no backend {wanted}; {told}",
+            f"there is no backend {name!r}{f' of {dist}' if dist else ''}; {told}",
             backend=name,
-            hint=f"{meant}a plugin is usually called {usual}: pip install {usual}",
+            hint=self._what_to_do(name, names),
         )
+
+    def _what_to_do(self, name: str, names: Sequence[str]) -> str:
+        dists = sorted({each.dist for each in self._installed or () if each.name == name})
+        if name in names:
+            return f"it is brought by {' and '.join(dists)}"
+        if dists:
+            off = read_variable(OFF_VARIABLE)
+            cause = f"{OFF_VARIABLE} is set" if off else f"{ALLOW_VARIABLE} doesn't allow it"
+            return f"{dists[0]} is installed, but {cause}"
+        if near := get_close_matches(name, names, n=1):
+            return f"did you mean {near[0]}?"
+        return f"install its plugin, one that you trust; the usual name is modelplug-{name}"
 
 
 @lru_cache(maxsize=1)
@@ -171,6 +175,8 @@ def _checked(given: Sequence[object], plugin: InstalledPlugin) -> Backend:
             hint="its hook modelplug_backend is missing, or doesn't know this name",
         )
     backend = given[0]
+    if (fault := _fault_of(backend)) is not None:
+        raise PluginContractError(f"{who} gave a Backend whose {fault}", backend=plugin.name)
     if backend.contract != CONTRACT:
         newer = "modelplug" if backend.contract > CONTRACT else plugin.dist
         raise PluginIncompatibleError(
@@ -189,6 +195,23 @@ def _checked(given: Sequence[object], plugin: InstalledPlugin) -> Backend:
             backend=plugin.name,
         )
     return backend
+
+
+def _fault_of(backend: Backend) -> str | None:
+    """What is wrong with a field that only its plugin can have got wrong."""
+    contract: object = backend.contract
+    if not isinstance(contract, int):
+        return "contract is no number"
+    for name in ("client", "harness", "emulator"):
+        path = getattr(backend, name)
+        if not (isinstance(path, str) and ":" in path) and (path is not None or name == "client"):
+            return f"{name} is not named as 'module:attribute'"
+    if backend.options is not None and not hasattr(backend.options, "model_fields"):
+        return "options is no pydantic model"
+    unknown = {*backend.environment, *backend.required} - set(ProxyModelParameters.model_fields)
+    if unknown:
+        return f"environment or required names {', '.join(sorted(unknown))}, no field of the params"
+    return None
 
 
 def _same_dist(one: str, other: str) -> bool:

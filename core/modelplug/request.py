@@ -12,6 +12,18 @@ from modelplug.timeouts import Timeouts
 
 __all__ = ["REQUEST_DEFAULTS", "ModelRequest", "ModelRequestContext", "OnUnsupported"]
 
+_INT, _FLOAT = (int,), (int, float)
+_NUMBERS: Mapping[str, tuple[type, ...]] = {
+    "temperature": _FLOAT,
+    "top_p": _FLOAT,
+    "presence_penalty": _FLOAT,
+    "frequency_penalty": _FLOAT,
+    "max_new_tokens": _INT,
+    "context_len": _INT,
+    "top_k": _INT,
+    "seed": _INT,
+}
+
 OnUnsupported: TypeAlias = Literal["error", "warn", "drop"]
 """What happens to a parameter that the model can't honour."""
 
@@ -94,6 +106,14 @@ class ModelRequest:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "messages", as_messages(self.messages))
+        object.__setattr__(self, "context", _as_context(self.context))
+        object.__setattr__(self, "options", _as_options(self.options))
+        for name, kinds in _NUMBERS.items():
+            number = getattr(self, name)
+            if number is not None and not isinstance(number, kinds):
+                raise ValueError(f"{name} is a number, not a {type(number).__name__}")
+        if (self.max_new_tokens or 0) < 0:
+            raise ValueError("max_new_tokens is 0 or more")
         Timeouts().over(self.timeout)  # refuses what can't be a limit now, not in the call
         if self.on_unsupported not in (None, *get_args(OnUnsupported)):
             raise ValueError(f"on_unsupported is one of {', '.join(get_args(OnUnsupported))}")
@@ -117,7 +137,7 @@ class ModelRequest:
             ValueError: messages can't be read as messages.
         """
         if context is None or isinstance(context, Mapping):
-            context = ModelRequestContext(**{"stream": stream, **(context or {})})  # type: ignore[arg-type]  # a mapping's values
+            context = _as_context({"stream": stream, **(context or {})})
         return cls(model=model, messages=as_messages(messages), context=context, **parameters)  # type: ignore[arg-type]  # loose parts
 
     @property
@@ -148,7 +168,8 @@ class ModelRequest:
     def asked_for(self) -> tuple[str, ...]:
         """Names of the capabilities that this request needs a model to have."""
         values = ((name, getattr(self, name)) for name in REQUEST_CAPABILITIES)
-        names = [name for name, value in values if value is not None and value is not False]
+        # An empty list or text asks for nothing; the number 0 does.
+        names = [name for name, value in values if value or type(value) in (int, float)]
         roles = {message.role for message in self.messages}
         names += [f"{role}_role" for role in ("system", "tool") if role in roles]
         if any(_has_image(message) for message in self.messages):
@@ -191,6 +212,23 @@ REQUEST_DEFAULTS = (
     "on_unsupported",
 )
 """Fields of a request for which a config string or a client may give defaults."""
+
+
+def _as_context(context: object) -> ModelRequestContext:
+    if isinstance(context, ModelRequestContext):
+        return context
+    if context is not None and not isinstance(context, Mapping):
+        raise ValueError(f"a context is a mapping, not a {type(context).__name__}")
+    return ModelRequestContext(**(context or {}))
+
+
+def _as_options(options: object) -> Mapping[str, Mapping[str, object]]:
+    options = {} if options is None else options
+    if not isinstance(options, Mapping) or not all(
+        isinstance(its, Mapping) for its in options.values()
+    ):
+        raise ValueError("options are a mapping of mappings, by the names of backends")
+    return options
 
 
 def _has_image(message: ModelMessage) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from urllib.parse import quote, quote_plus
 
-from modelplug.errors import InvalidCredentialError
+from modelplug.errors import InvalidCredentialError, MissingCredentialError, ProxyLLMError
 
 __all__ = ["Credential", "Secret", "scrub"]
 
@@ -64,8 +64,20 @@ class Secret:
 
         Raises:
             InvalidCredentialError: what a callable gave can't be a credential.
+            MissingCredentialError: a callable raised; what it said is not repeated.
         """
-        text = _trimmed(self._fetch())
+        failure = None
+        try:
+            text = _trimmed(self._fetch())
+        except ProxyLLMError:
+            raise
+        except Exception as error:  # noqa: BLE001  # the app's own callable; what it says may be secret
+            text, failure = None, type(error).__name__
+        if failure:
+            raise MissingCredentialError(
+                f"the callable that gives a credential raised {failure}",
+                hint="it has to return the credential as a text",
+            )
         if text is None:
             raise _unusable()
         return text

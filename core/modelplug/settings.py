@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from modelplug.configstring import Reference, Target
+from modelplug.errors import ConfigError, UnsupportedOptionError
 from modelplug.params import (
     ProxyModelParameters,
     RequestDefaults,
@@ -21,6 +22,9 @@ from modelplug.params import (
 from modelplug.secrets import Secret
 
 __all__ = ["RESERVED_OPTIONS", "Settings", "merged"]
+
+_NO_OPTIONS = frozenset({"backend", "options", "defaults", "timeouts", "proxyllm_backend"})
+"""Params that a config string chooses by its form, or can't spell."""
 
 CREDENTIALS = frozenset({"proxy_api_app_id", "proxy_api_key", "proxy_api_secret"})
 """The fields that make one credential set."""
@@ -42,28 +46,46 @@ class Settings:
 
     @classmethod
     def of(cls, values: Mapping[str, object]) -> Settings:
-        """Sort ``values``: params by full or short name, request defaults, backend options."""
+        """Sort ``values``: params by full or short name, request defaults, backend options.
+
+        None is not set, as everywhere.
+
+        Raises:
+            ConfigError: a value is given under two of its names.
+        """
         settings = cls(fields={}, defaults={}, options={})
         for name, value in values.items():
             kind, full = _kind(name)
-            nested = isinstance(value, Mapping) and full in ("defaults", "options")
-            target: dict[str, object] = getattr(settings, full if nested else kind)
-            if nested:
-                target.update(value)  # type: ignore[call-overload]  # a Mapping, see above
-            else:
-                target[full] = value
+            nested = value if full in ("defaults", "options") else {full: value}
+            part: dict[str, object] = getattr(settings, full if nested is value else kind)
+            if not isinstance(nested, Mapping):
+                raise ConfigError(f"{full} is a mapping, not a {type(value).__name__}")
+            for each in part.keys() & nested.keys():
+                raise ConfigError(f"{each} is given twice", hint="leave one of them out")
+            part.update({each: its for each, its in nested.items() if its is not None})
         return settings
 
     @classmethod
     def of_params(cls, params: ProxyModelParameters) -> Settings:
         """The values that were set when ``params`` were made."""
         given = {name: getattr(params, name) for name in params.model_fields_set}
+        given = {name: value for name, value in given.items() if value not in (None, Secret())}
         defaults, options = given.pop("defaults", {}), given.pop("options", {})
         return cls(fields=given, defaults=defaults, options=options)
 
     @classmethod
     def of_target(cls, target: Target) -> Settings:
-        """The options of a config string, their values still as text."""
+        """The options of a config string, their values still as text.
+
+        Raises:
+            UnsupportedOptionError: a name that belongs elsewhere, or is spelled out.
+        """
+        for name in target.options:
+            if name.startswith("proxy_") or name in _NO_OPTIONS:
+                raise UnsupportedOptionError(
+                    f"{name} is no option of a config string",
+                    hint=f"write {name.removeprefix('proxy_')}" if "_" in name else None,
+                )
         settings = cls.of(target.options)
         fields = ProxyModelParameters.model_fields
         return cls(

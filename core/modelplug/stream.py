@@ -15,17 +15,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
-from types import TracebackType
-from typing import NoReturn, Self, TypeAlias
+from typing import NoReturn, Self, TypeAlias, get_args
 
 from modelplug.bridge import Pump
 from modelplug.call import Call
-from modelplug.clock import Clock
-from modelplug.delta import Delta, Finish
+from modelplug.clock import CLEANUP_SECONDS, Clock
+from modelplug.delta import Delta, Finish, FinishReason, Usage
 from modelplug.errors import (
     LifecycleError,
     PluginContractError,
@@ -56,9 +56,6 @@ Open: TypeAlias = Callable[[Clock, Answer], tuple[Call, DeltaStream]]
 
 log = logging.getLogger("modelplug")
 
-_CLEANUP_SECONDS = 1.0
-"""How long a provider's own clean-up may take once its connection has been aborted."""
-
 
 class ModelStream:
     """An answer as it comes: an async iterator of outputs, and an async context manager.
@@ -81,7 +78,8 @@ class ModelStream:
         self._source: DeltaStream | None = None
         self._batch: Iterator[object] = iter(())
         self._reading = False
-        self._reader_gone: asyncio.Future[None] | None = None
+        self._reader_gone: asyncio.Event | None = None
+        self._cut_by: ProxyLLMError | None = None
         self._ended = False
         self._abandoned = False
         self._started_ms = 0
@@ -124,12 +122,7 @@ class ModelStream:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
 
     async def aclose(self) -> None:
@@ -137,17 +130,18 @@ class ModelStream:
         if self._clock is not None and self._clock.loop is not asyncio.get_running_loop():
             self.cut(_closed_early())
             return
-        if self._reading and self._clock is not None and self._call is not None:
-            self._call.abort()
-            self._reader_gone = asyncio.get_running_loop().create_future()
+        if self._reading and self._clock is not None:
+            if self._reader_gone is None:
+                self._reader_gone = asyncio.Event()
             self._clock.cut(_closed_early())
-            await self._reader_gone
+            await self._reader_gone.wait()
         elif not self._ended:
             self._abandon()
         await self._close_source()
 
     def cut(self, cause: ProxyLLMError) -> None:
-        """End a stream that has begun with ``cause``, which its reader gets; from any thread."""
+        """End the stream with ``cause``, which its reader gets; from any thread."""
+        self._cut_by = self._cut_by or cause  # first, as it may just be beginning elsewhere
         if self._ended or self._clock is None or self._call is None:
             return
         self._call.abort()
@@ -185,10 +179,21 @@ class ModelStream:
         self._tell(FirstDelta, seconds=self._first_delta)
 
     async def _wait(self) -> Pieces:
-        """The provider's next pieces; on any failure the stream is ended and closed first."""
+        """The provider's next pieces, for one reader at a time."""
         if self._reading:
             raise WrongUseError("two tasks read one stream", hint="give each a stream of its own")
+        if self._clock is not None and self._clock.loop is not asyncio.get_running_loop():
+            raise WrongUseError("a stream is read on the loop where it began")
         self._reading = True
+        try:
+            return await self._step()
+        finally:
+            self._reading = False
+            if self._reader_gone is not None:
+                self._reader_gone.set()
+
+    async def _step(self) -> Pieces:
+        """The provider's next pieces; on any failure the stream is ended and closed first."""
         try:
             if self._source is None:
                 self._begin()
@@ -200,10 +205,6 @@ class ModelStream:
             self._abandon()
             await self._close_source()
             raise
-        finally:
-            self._reading = False
-            if self._reader_gone is not None:
-                self._reader_gone.set_result(None)
         try:
             await self._fail(failure)
         finally:
@@ -213,34 +214,39 @@ class ModelStream:
         self._clock = Clock()
         self._started_ms = time.time_ns() // 1_000_000
         self._call, self._source = self._open(self._clock, self._answer)
+        self._clock.abort = self._call.abort
+        if self._cut_by is not None:
+            raise self._cut_by
         self._tell(CallStarted)
 
     async def _next_pieces(self) -> Pieces:
         """One step of the provider under the clock; its outcome, with whose fault it was."""
         _, clock, source = self._running()
-        failure: BaseException | None = None
+        failure: BaseException | None = clock.take_cause()
         pieces: Pieces = ()
         clock.begin_wait()
         try:
-            if clock.cause is None:
+            if failure is None:
                 pieces = await source.__anext__()
         except BaseException as error:  # noqa: BLE001  # told apart below, outside this block
             failure = error
         # Whatever a provider made of being cancelled or cut, that is what happened.
-        if clock.end_wait():
-            if not isinstance(failure, asyncio.CancelledError):
-                failure = asyncio.CancelledError()
-        elif clock.cause is not None:
-            failure = clock.cause
+        is_cancelled = clock.end_wait()
+        if is_cancelled:
+            failure = failure if _is_cancel(failure) else asyncio.CancelledError()
+        else:
+            failure = clock.take_cause() or failure
         try:
             if failure is not None:
-                raise _outcome(failure)
+                raise _outcome(failure, is_cancelled=is_cancelled or _is_being_cancelled())
             return pieces
         finally:
             del failure  # its traceback holds this frame: no cycle
 
     async def _finish(self, finish: Finish) -> ModelOutput:
         call, clock, _ = self._running()
+        if (fault := _fault_of(finish)) is not None:
+            await self._fail(fault)
         answer = self._answer
         if self._first_delta is None:
             self._first_delta = clock.elapsed
@@ -248,23 +254,25 @@ class ModelStream:
         answer.metrics = self._metrics(clock.elapsed)
         self._end()
         call.reached("ended")
-        await self._close_source()
-        self._tell(
-            CallFinished,
-            seconds=clock.elapsed,
-            deltas=len(answer.deltas),
-            finish_reason=finish.reason,
-            usage=finish.usage,
-        )
+        try:
+            await self._close_source()
+        finally:
+            self._tell(
+                CallFinished,
+                seconds=clock.elapsed,
+                deltas=len(answer.deltas),
+                finish_reason=finish.reason,
+                usage=finish.usage,
+            )
         return ModelOutput.of(answer)
 
     async def _fail(self, error: ProxyLLMError) -> NoReturn:
         answer = self._answer
         self._end()
         if self._call is not None:
+            self._call.abort()
             error.rewrite(self._call.scrub)
             error.complete(phase=self._call.phase, sent=self._call.sent)
-            self._call.abort()
         error.complete(
             phase="start",
             sent="no",
@@ -295,6 +303,7 @@ class ModelStream:
         self._batch = iter(())
         if self._clock is not None:
             self._clock.stop()
+            self._clock.abort = None  # the call knows the clock: no cycle
 
     async def _close_source(self) -> None:
         source, self._source = self._source, None
@@ -302,7 +311,7 @@ class ModelStream:
         if close is None:
             return
         try:
-            async with asyncio.timeout(_CLEANUP_SECONDS):
+            async with asyncio.timeout(CLEANUP_SECONDS):
                 await close()
         except Exception as error:  # noqa: BLE001  # nobody is left to be told, the outcome stands
             log.warning("a plugin's clean-up failed: %s", type(error).__name__)
@@ -344,7 +353,11 @@ class ModelStream:
             try:
                 for observer in self._observers:
                     observer(told)
-            except BaseException:
+            except Exception as error:  # the caller's own, which it is to see
+                if event in (CallFailed, CallAbandoned):
+                    # But not in the place of what ended the call.
+                    log.warning("an observer raised %s", type(error).__name__)
+                    return
                 self._end()
                 if self._call is not None:
                     self._call.abort()
@@ -364,25 +377,48 @@ def _closed_early() -> LifecycleError:
 
 def _not_a_piece(piece: object) -> PluginContractError:
     return PluginContractError(
-        f"the plugin yielded a {type(piece).__name__} where a Delta or Finish belongs"
+        f"the plugin yielded a {type(piece).__name__} where a Delta or Finish belongs",
+        hint="yield Delta('text'), or a list of them, and one Finish at the end",
     )
 
 
-def _outcome(failure: BaseException) -> BaseException:
+def _fault_of(finish: Finish) -> PluginContractError | None:
+    """What is wrong with a provider's finish; looked at once a call."""
+    reasons = get_args(FinishReason)
+    if finish.reason not in reasons:
+        return PluginContractError(
+            f"the plugin gave the finish reason {finish.reason!r}",
+            hint=f"it is one of {', '.join(reasons)}; the service's own word belongs in raw",
+        )
+    usage: object = finish.usage
+    if usage is not None and not isinstance(usage, Usage):
+        return PluginContractError(
+            f"the plugin gave a {type(usage).__name__} as usage, where a Usage belongs"
+        )
+    return None
+
+
+def _is_cancel(failure: BaseException | None) -> bool:
+    return isinstance(failure, asyncio.CancelledError)
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _outcome(failure: BaseException, *, is_cancelled: bool) -> BaseException:
     """What a provider's failure is to the caller: itself, or the fault of the plugin."""
     if isinstance(failure, StopAsyncIteration):
         return TruncatedStreamError(
             "the answer ended without its terminal sign",
             hint="the service cut the answer short, or the plugin yields no Finish",
         )
-    if isinstance(failure, ProxyLLMError) or not isinstance(failure, Exception):
+    passes = (ProxyLLMError, KeyboardInterrupt, GeneratorExit)
+    # A CancelledError that nobody asked for is something of the plugin's own that was cancelled.
+    if isinstance(failure, passes) or (_is_cancel(failure) and is_cancelled):
         return failure
-    error = PluginContractError(
-        f"the plugin raised {type(failure).__name__}",
-        hint="a bug in the plugin: report it to its authors, with the cause above",
-    )
-    error.__cause__ = failure
-    return error
+    return PluginContractError.blame(failure)
 
 
 class SyncModelStream:
@@ -396,6 +432,7 @@ class SyncModelStream:
         self._stream: ModelStream | None = None
         self._pump: Pump[ModelOutput] | None = None
         self._outputs: Iterator[ModelOutput] = iter(())
+        self._lock = threading.Lock()
         self._ended = False
         self._abandoned = False
 
@@ -411,11 +448,21 @@ class SyncModelStream:
 
     def __next__(self) -> ModelOutput:
         for output in self._outputs:
+            self._ended = self._ended or output.final
             return output
         if self._abandoned:
             raise _closed_early()
         if self._ended:
             raise StopIteration
+        if not self._lock.acquire(blocking=False):
+            raise WrongUseError("two threads read one stream", hint="give each one of its own")
+        try:
+            self._outputs = self._next_outputs()
+        finally:
+            self._lock.release()
+        return next(self)
+
+    def _next_outputs(self) -> Iterator[ModelOutput]:
         if self._pump is None:
             self._stream = self._make()
             stream = self._stream
@@ -430,18 +477,12 @@ class SyncModelStream:
             raise
         if not outputs:
             self._ended = True
-        self._outputs = iter(outputs)
-        return next(self)
+        return iter(outputs)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.close()
 
     def close(self) -> None:

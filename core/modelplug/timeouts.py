@@ -12,8 +12,9 @@ class Timeouts:
     """How long each phase of a call may last, in seconds; None switches a clock off.
 
     The clocks run only while the caller waits for the backend, so a slow consumer is never
-    blamed. Keep-alives and pings are not progress: ``first_delta`` and ``idle`` end with a
-    piece of the answer and with nothing else.
+    blamed; ``total`` alone counts all time, but is looked at only in such a wait. Keep-alives
+    and pings are not progress: ``first_delta`` and ``idle`` end with a piece of the answer and
+    with nothing else.
 
     Attributes:
         connect: name look-up, TCP and TLS.
@@ -42,4 +43,8 @@ class Timeouts:
         """What holds for one request: a number replaces ``total``, a Timeouts all of them."""
         if timeout is None:
             return self
-        return timeout if isinstance(timeout, Timeouts) else replace(self, total=float(timeout))
+        if isinstance(timeout, Timeouts):
+            return timeout
+        if not isinstance(timeout, (int, float)):
+            raise ValueError(f"a timeout is seconds or Timeouts, not a {type(timeout).__name__}")
+        return replace(self, total=float(timeout))

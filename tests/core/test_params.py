@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-import traceback
 from pathlib import Path
 
 import pytest
@@ -22,6 +21,7 @@ from modelplug import (
 )
 from modelplug.configstring import Reference
 from modelplug.params import SecretReference, fitted, read_variable, validated
+from tests.support.leaks import our_locals
 
 CANARY = "canary-0123456789abcdef"
 
@@ -66,11 +66,8 @@ def test_an_unknown_name_is_refused_with_the_nearest() -> None:
 
 def told(error: BaseException) -> str:
     """Everything that an error shows: text, attributes, and our frames with their locals."""
-    shown = traceback.TracebackException.from_exception(error, capture_locals=True)
-    ours = [frame for frame in shown.stack if "/modelplug/" in frame.filename]
-    frames = "".join(str(frame.locals) for frame in ours)
     chain = f"{error.__cause__!r} {error.__context__!r}"
-    return f"{error} {error!r} {error.__dict__} {chain} {frames}"
+    return f"{error} {error!r} {error.__dict__} {chain} {our_locals(error)}"
 
 
 @pytest.mark.parametrize(

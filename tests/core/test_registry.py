@@ -60,8 +60,10 @@ def test_a_name_that_isnt_there_says_what_is(site: Path) -> None:
     """The error lists what is installed, the nearest name and what to install."""
     with pytest.raises(BackendNotFoundError, match="echo, spark") as caught:
         registry().find("ecko")
-    assert "did you mean echo?" in str(caught.value.hint)
-    assert "pip install modelplug-ecko" in str(caught.value.hint)
+    assert caught.value.hint == "did you mean echo?"
+    with pytest.raises(BackendNotFoundError) as caught:
+        registry().find("acme")
+    assert "modelplug-acme" in str(caught.value.hint)
 
 
 def test_two_distributions_of_one_name_are_refused(site: Path) -> None:
@@ -103,13 +105,18 @@ def test_a_refused_backend_is_not_imported(site: Path, monkeypatch: pytest.Monke
     """What the allow-list leaves out isn't there, and the error names the list."""
     install(site, source="raise SystemExit('imported')")
     monkeypatch.setenv("MODELPLUG_BACKENDS", "echo")
-    with pytest.raises(BackendNotFoundError, match="MODELPLUG_BACKENDS"):
+    with pytest.raises(BackendNotFoundError) as caught:
         new_client("made-up")
+    assert "is installed, but MODELPLUG_BACKENDS doesn't allow it" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "error", "words"),
     [
+        ("contract=1", "contract='1'", PluginContractError, "contract is no number"),
+        ('"{module}:Client"', "None", PluginContractError, "client is not named"),
+        ("contract=1", "contract=1, options=dict", PluginContractError, "no pydantic model"),
+        ("contract=1", "contract=1, required=['key']", PluginContractError, "names key"),
         ("contract=1", "contract=2", PluginIncompatibleError, "contract 2, the core has 1"),
         ("name=name", "name='another'", PluginContractError, "gave backend 'another'"),
         ("return Backend", "return None; Backend", PluginContractError, "gave no Backend"),

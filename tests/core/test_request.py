@@ -102,7 +102,7 @@ def test_messages_that_can_t_be_read_are_refused() -> None:
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), "soon"])
 def test_a_timeout_that_can_t_be_is_refused(timeout: object) -> None:
     """A request that exists can be carried out: the fault shows where it was made."""
-    with pytest.raises(ValueError, match=r"Timeouts\.total|could not convert"):
+    with pytest.raises(ValueError, match=r"Timeouts\.total|a timeout is seconds"):
         request({"timeout": timeout})
 
 
@@ -209,7 +209,7 @@ def test_stop_sequences_are_a_tuple(
         pytest.param({"temperature": 0, "seed": 0}, ("temperature", "seed"), id="zero"),
         pytest.param({"echo": False}, (), id="false"),
         pytest.param({"echo": True}, ("echo",), id="true"),
-        pytest.param({"stop": "a", "tools": ()}, ("stop", "tools"), id="collections"),
+        pytest.param({"stop": "a", "tools": ()}, ("stop",), id="collections"),
         pytest.param({"model": "m", "timeout": 1, "context_len": 5}, (), id="no-capability"),
         pytest.param({"options": {"acme": {"seed": 1}}}, (), id="options"),
         pytest.param({"messages": [ModelMessage("view", "hi")]}, (), id="view"),

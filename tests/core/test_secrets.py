@@ -19,7 +19,13 @@ from hypothesis import HealthCheck, assume, example, given
 from hypothesis import settings as run_with
 from hypothesis import strategies as st
 
-from modelplug import Credential, InvalidCredentialError, ProxyModelParameters, Secret
+from modelplug import (
+    Credential,
+    InvalidCredentialError,
+    MissingCredentialError,
+    ProxyModelParameters,
+    Secret,
+)
 from modelplug.secrets import MASK, scrub
 
 UNTIMED = run_with(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -243,10 +249,12 @@ class TestSecret:
         assert CANARY not in told + repr(caught.value)
         assert caught.value.__context__ is caught.value.__cause__ is None
 
-    def test_a_caller_s_own_failure_passes(self) -> None:
-        """What a callable raises is not turned into something else."""
-        with pytest.raises(KeyError, match="no such key"):
-            Secret(Mock(side_effect=KeyError("no such key"))).reveal()
+    def test_a_callable_that_fails_gives_no_credential(self) -> None:
+        """What a callable raises is told by its class; its words may hold the secret."""
+        with pytest.raises(MissingCredentialError, match="KeyError") as caught:
+            Secret(Mock(side_effect=KeyError(CANARY))).reveal()
+        assert CANARY not in with_locals(caught.value)
+        assert caught.value.__context__ is None
 
     @UNTIMED
     @given(one=usable, other=usable)

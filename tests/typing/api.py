@@ -493,10 +493,16 @@ class Standing:
     ) -> None: ...
 
 
+class BrieflyStanding(Standing):
+    """An emulator that doesn't care why it is left."""
+
+    async def __aexit__(self, *exc_info: object) -> None: ...
+
+
 async def emulating() -> None:
     """An emulator fits, and serves while it is entered."""
-    emulator: Emulator = Standing()
-    async with emulator as entered:
+    emulators: list[Emulator] = [Standing(), BrieflyStanding()]
+    async with emulators[0] as entered:
         assert_type(entered, Emulator)
 
 

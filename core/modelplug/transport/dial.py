@@ -1,9 +1,10 @@
 """From an endpoint to a connected transport: look-up, TCP, TLS.
 
 Not asyncio's own ``create_connection(host, port)``: with ``happy_eyeballs_delay``, cancelling
-it while the race is being decided loses a connected socket, in all Pythons up to 3.13 at
-least; and its look-ups share a pool with everything else. Other loops get host and port, and
-no race: uvloop, cancelled, closes a socket that it was given behind the back of its owner.
+it while the race is being decided loses a connected socket (seen in Python 3.11 to 3.13); and
+its look-ups share a pool with everything else. Other loops get host and port, and no race: an
+early abort makes uvloop close the descriptor below a socket that it was given, and leave the
+socket itself, which closes the same number again when somebody else may have it.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ Handler: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awai
 
 TEXT, BINARY, CLOSE, PING, PONG, CONTINUED = 1, 2, 8, 9, 10, 0
 
-GUARD = 10.0
+GUARD = 30.0
 """Seconds after which a test that hangs is ended; nothing is measured by it."""
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +29,20 @@ def made_by(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     monkeypatch.setattr(tls, "_shared", tls._Shared())
     monkeypatch.setattr(tls, "_new_context", recorded)
     return threads
+
+
+def test_importing_costs_nothing() -> None:
+    """Neither ssl nor asyncio comes with the package, nor what an extra brings."""
+    folder = str(Path(tls.__file__).parents[1])
+    code = (
+        "import sys, types\n"
+        "parent = sys.modules['modelplug'] = types.ModuleType('modelplug')\n"
+        f"parent.__path__ = [{folder!r}]\n"  # without the public face, which imports more
+        "import modelplug.transport\n"
+        "print({'asyncio', 'ssl', 'socket', 'email', 'websockets'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
 
 
 def test_it_verifies() -> None:

@@ -7,7 +7,6 @@ import base64
 import json
 import logging
 import time
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -46,6 +45,7 @@ from modelplug_spark.service import Settings, SparkService
 from modelplug_spark.signing import date_of
 from tests.providers.spark.upstream import says, upstream
 from tests.providers.spark.wire import COUNTS, SID, error, frame
+from tests.support.leaks import our_locals
 
 ACCOUNT = Account(app_id="12345678", api_key="key-of-the-tests", api_secret="secret-of-the-tests")
 
@@ -521,15 +521,6 @@ async def test_keys_may_rotate() -> None:
     assert len({text.split('"')[1] for text in plain}) == 2
 
 
-def locals_of(failure: BaseException) -> Iterator[str]:
-    """The locals of our frames in a traceback, as a tool that reports errors would print them."""
-    trace = failure.__traceback__
-    while trace is not None:
-        if "modelplug" in trace.tb_frame.f_code.co_filename:
-            yield from (repr(value) for value in trace.tb_frame.f_locals.values())
-        trace = trace.tb_next
-
-
 @pytest.mark.parametrize("how", ["refused", "failed", "cut"])
 async def test_no_secret_shows_in_a_failure(how: str, caplog: pytest.LogCaptureFixture) -> None:
     """Though the server repeats the whole request: neither key nor secret nor what they made."""
@@ -551,7 +542,7 @@ async def test_no_secret_shows_in_a_failure(how: str, caplog: pytest.LogCaptureF
     shown = [
         str(caught.value),
         repr(vars(caught.value)),
-        *locals_of(caught.value),
+        our_locals(caught.value),
         *(
             str(vars(record))
             for record in caplog.records
