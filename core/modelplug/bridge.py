@@ -1,4 +1,4 @@
-"""Sync to async and back: the one module that has threads and loops.
+"""Sync to async and back: the one module that makes threads and loops.
 
 One loop thread per process serves all sync calls. A ``Pump`` runs a stream there and hands its
 items to the calling thread in lists: whatever is ready at a wake-up goes over at once, which

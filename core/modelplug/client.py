@@ -5,10 +5,11 @@ A complete provider is one class with one method::
     class ParrotClient(ProxyLLMClient):
         @classmethod
         def new_client(cls, model_params, default_executor=None):
-            return cls(["parrot"], executor=default_executor, params=model_params)
+            model = model_params.model or "parrot"
+            return cls([model], executor=default_executor, params=model_params)
 
         async def stream_deltas(self, request, call):
-            words = request.messages[-1].text.split()
+            words = request.question.split()
             for word in words:
                 yield Delta(word + " ")
             n = len(words)

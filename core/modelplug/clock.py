@@ -171,17 +171,20 @@ class Clock:
     def _expired(self) -> DeadlineError:
         limits = self._timeouts
         if self._expires == self._deadline:
-            return TotalTimeoutError(f"not done in {limits.total} s", limit=limits.total)
-        if self._phase == "connecting":
-            limit = limits.connect if self.elapsed < (limits.open or float("inf")) else limits.open
-            return ConnectTimeoutError(f"no connection in {limit} s", limit=limit)
-        if self._phase == "open":
-            return ConnectTimeoutError(f"not opened in {limits.open} s", limit=limits.open)
+            return _over(TotalTimeoutError, "not done", total=limits.total)
+        if self._phase == "connecting" and self.elapsed < (limits.open or float("inf")):
+            return _over(ConnectTimeoutError, "no connection", connect=limits.connect)
+        if self._phase in ("connecting", "open"):
+            return _over(ConnectTimeoutError, "the request was not sent", open=limits.open)
         if self._phase == "streaming":
-            return IdleTimeoutError(f"nothing more came in {limits.idle} s", limit=limits.idle)
-        return FirstDeltaTimeoutError(
-            f"no answer began in {limits.first_delta} s", limit=limits.first_delta
-        )
+            return _over(IdleTimeoutError, "nothing more came", idle=limits.idle)
+        return _over(FirstDeltaTimeoutError, "no answer began", first_delta=limits.first_delta)
+
+
+def _over(kind: type[DeadlineError], what: str, **limits: float | None) -> DeadlineError:
+    ((name, limit),) = limits.items()
+    hint = f"the limit is {name} of Timeouts; allow more if the service is slow"
+    return kind(f"{what} in {limit} s", limit=limit, hint=hint)
 
 
 def _after(moment: float, seconds: float | None) -> float | None:

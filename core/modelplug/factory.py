@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Executor
 
 from modelplug.backend import Backend
@@ -175,6 +175,10 @@ def _complete(arguments: Settings, target: Target, backend: Backend) -> ProxyMod
     settings = merged([arguments, Settings.of_target(target), environment])
     whose = f"options of {backend.name}"
     options: Mapping[str, object] = {}
+    if "model" in settings.options and "model" not in _names(backend):
+        raise UnsupportedOptionError(
+            "the model is part of the config string", hint=f"write {backend.name}:MODEL"
+        )
     if backend.options is not None:
         made = validated(
             backend.options, settings.options, whose=whose, fit=True, also=RESERVED_OPTIONS
@@ -194,6 +198,10 @@ def _complete(arguments: Settings, target: Target, backend: Backend) -> ProxyMod
     )
     _require(params, backend)
     return params
+
+
+def _names(backend: Backend) -> Collection[str]:
+    return backend.options.model_fields if backend.options is not None else ()
 
 
 def _require(params: ProxyModelParameters, backend: Backend) -> None:

@@ -77,7 +77,7 @@ Event: TypeAlias = CallStarted | FirstDelta | CallFinished | CallFailed | CallAb
 
 
 class Observer(Protocol):
-    """Whoever wants to be told of calls."""
+    """Whoever wants to be told of calls; what it raises ends the call, see the module."""
 
     def __call__(self, event: Event, /) -> None:
         """Take note of ``event``."""

@@ -102,6 +102,7 @@ _FIELDS = (
     "final",
     "attempts",
     "served_by",
+    "extra",
 )
 
 
@@ -145,10 +146,11 @@ class ModelOutput:
         final: bool = True,
         attempts: Iterable[object] = (),
         served_by: str | None = None,
+        extra: Mapping[str, object] | None = None,
     ) -> None:
         answer = self._answer = Answer(backend=backend, model=model)
         answer.deltas = [
-            Delta(text, reasoning=reasoning, sources=sources),
+            Delta(text, reasoning=reasoning, sources=sources, extra=extra),
             *map(_piece, tool_calls),
         ]
         if (finish_reason, raw_finish_reason, usage) != (None, None, None):
@@ -299,6 +301,12 @@ class ModelOutput:
     def to_dict(self) -> dict[str, object]:
         """All fields by name, with plain dicts for the values within."""
         return {name: _plain(value) for name, value in self._values().items()}
+
+    @property
+    def extra(self) -> Mapping[str, object]:
+        """Whatever else the service sent up to here, by the provider's names; the last wins."""
+        parts = [delta.extra for delta in self._deltas] + [self._finish and self._finish.extra]
+        return {name: value for part in parts if part for name, value in part.items()}
 
     @property
     def _deltas(self) -> list[Delta]:

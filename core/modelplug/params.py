@@ -332,7 +332,7 @@ def _typed(
     told = "; ".join(
         f"{each['loc'][0] if each['loc'] else whose}: {each['msg']}" for each in faults
     )
-    raise ConfigError(f"{whose}: {told}", hint=f"correct {place}")
+    raise ConfigError(f"{whose}: {told}")
 
 
 def fitted(value: object, annotation: object) -> object:

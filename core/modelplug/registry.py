@@ -114,6 +114,12 @@ class Registry:
     def _manager(self, plugin: InstalledPlugin) -> pluggy.PluginManager:
         """The manager of a plugin module; kept, as one module may bring many backends."""
         key = (plugin.dist, plugin.value)
+        if ":" in plugin.value:
+            raise PluginContractError(
+                f"the entry point of {plugin.dist} {plugin.version} is {plugin.value!r}",
+                backend=plugin.name,
+                hint="it names the plugin's module, without ':attribute'",
+            )
         if key not in self._managers:
             manager = pluggy.PluginManager("modelplug")
             manager.add_hookspecs(hookspecs)

@@ -146,6 +146,12 @@ class ModelRequest:
         return self.context.stream
 
     @property
+    def question(self) -> str:
+        """The text of the last human message; empty if there is none."""
+        asked = [message.text for message in self.messages if message.role == "human"]
+        return asked[-1] if asked else ""
+
+    @property
     def stop_sequences(self) -> tuple[str, ...]:
         """``stop`` as a tuple, whether it was given as one text or several."""
         if self.stop is None:

@@ -99,6 +99,8 @@ class ModelStream:
             for piece in self._batch:
                 if isinstance(piece, Delta):
                     if _is_content(piece):
+                        if self._first_delta is None:
+                            await self._check(piece)
                         return self._take(piece)
                 elif isinstance(piece, Finish):
                     return await self._finish(piece)
@@ -162,6 +164,12 @@ class ModelStream:
             stacklevel=2,
             source=self,
         )
+
+    async def _check(self, delta: Delta) -> None:
+        """Look at the first delta's text; at each it would cost too much."""
+        text: object = delta.text
+        if not isinstance(text, str):
+            await self._fail(_not_a_piece(text))
 
     def _take(self, delta: Delta) -> ModelOutput:
         answer = self._answer

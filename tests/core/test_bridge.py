@@ -13,7 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from modelplug import Delta, Finish, QueueFullError, WrongUseError
+from modelplug import (
+    Delta,
+    Finish,
+    ModelRequest,
+    QueueFullError,
+    TotalTimeoutError,
+    WrongUseError,
+)
 from modelplug.bridge import BlockingSource, Pump, StreamThreads, run
 from tests.support.scripted import AsyncScripted, BlockingScripted
 
@@ -216,3 +223,77 @@ print("leaving")
         [sys.executable, "-c", script], capture_output=True, timeout=30, check=False, text=True
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "leaving\n", "")
+
+
+def threads_of_streams() -> int:
+    """Threads that serve blocking streams."""
+    return sum(each.name == "modelplug-stream" for each in threading.enumerate())
+
+
+def settle(condition: object) -> bool:
+    """Whether ``condition()`` comes to hold; threads end in their own time."""
+    for _ in range(500):
+        if condition():  # type: ignore[operator]  # a callable
+            return True
+        threading.Event().wait(0.01)
+    return False
+
+
+@pytest.mark.parametrize("how", ["drop", "close", "client"])
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_no_thread_is_left_by_a_blocking_stream_that_is_let_go(how: str) -> None:
+    """However a caller leaves, the thread that fills the buffer ends."""
+    before = threads_of_streams()
+
+    async def main() -> None:
+        client = BlockingScripted(*[Delta("x")] * 2000, Finish())
+        stream = client.generate_stream("hi")
+        await anext(stream)
+        if how == "close":
+            await stream.aclose()
+        elif how == "client":
+            await client.aclose()
+        del stream
+
+    asyncio.run(main())
+    assert settle(lambda: threads_of_streams() <= before)
+
+
+def test_the_thread_ends_with_the_finish() -> None:
+    """What a blocking provider would do after its finish is not done."""
+    after = threading.Event()
+    client = BlockingScripted(Delta("a"), Finish(), after.wait)
+    assert client.sync_generate("hi").text == "a"
+    assert settle(lambda: client.closed == 1)
+
+
+def test_a_question_that_timed_out_in_the_queue_is_never_asked() -> None:
+    """A call that was given up while it waited for a thread sends nothing later."""
+    gate = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(gate.wait, 10)
+        client = BlockingScripted(Delta("a"), Finish(), executor=pool)
+        with pytest.raises(TotalTimeoutError):
+            client.sync_generate(ModelRequest(messages="hi", timeout=0.05))
+        gate.set()
+    assert client.calls == []
+
+
+def test_an_executor_that_is_shut_down_is_the_apps_mistake() -> None:
+    """A borrowed executor that takes no more work is told as that, not as a plugin's bug."""
+    pool = ThreadPoolExecutor(1)
+    pool.shutdown()
+    with pytest.raises(WrongUseError, match="takes no more work"):
+        BlockingScripted(Finish(), executor=pool).sync_generate("hi")
+
+
+def test_the_loop_survives_what_would_end_it() -> None:
+    """SystemExit out of a coroutine reaches the caller and leaves the loop thread alive."""
+
+    async def leave() -> None:
+        raise SystemExit(3)
+
+    with pytest.raises(SystemExit):
+        run(leave())
+    assert "nobody" in (run(whoami()), "nobody")

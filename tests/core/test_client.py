@@ -422,3 +422,79 @@ def test_counting_tokens_never_raises(tokenizer: Letters | None, expected: int) 
         return await client.count_token("m", "hello"), count.n
 
     assert asyncio.run(main()) == (expected, expected)
+
+
+class Faulty(AsyncScripted):
+    """A provider whose other methods fail."""
+
+    def capabilities(self, model: str | None = None) -> Capabilities:
+        """Fail."""
+        raise KeyError(model)
+
+
+class NoGenerator(AsyncScripted):
+    """A provider whose method is a coroutine."""
+
+    async def stream_deltas(self, request: ModelRequest, call: Call) -> Delta:  # type: ignore[override]
+        """One delta, returned."""
+        return Delta("a")
+
+
+class Forgetful(AsyncScripted):
+    """A provider whose method takes too few arguments."""
+
+    async def stream_deltas(self, request: ModelRequest) -> AsyncIterator[Delta]:  # type: ignore[override]
+        """One delta."""
+        yield Delta("a")
+
+
+@directions
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [(Faulty, "KeyError"), (NoGenerator, "no async generator"), (Forgetful, "TypeError")],
+)
+def test_a_plugins_other_mistakes_are_named_so(
+    ask: Ask, kind: type[ScriptedClient], words: str
+) -> None:
+    """Whatever of a plugin fails on the way to its first delta is a contract error."""
+    with pytest.raises(PluginContractError, match=words):
+        ask(kind(Finish()), "hi")
+
+
+def test_a_conversation_without_anything_for_the_model_is_refused() -> None:
+    """When conversion leaves no message there is nothing to ask."""
+    client = AsyncScripted(Finish())
+    with pytest.raises(BadRequestError):
+        client.sync_generate([ModelMessage("view", "for people")])
+    assert client.requests == []
+
+
+def test_closing_reaches_a_call_that_is_being_prepared() -> None:
+    """A client that is closed while a converter works sends nothing afterwards."""
+    client = AsyncScripted(Delta("a"), Finish())
+
+    class Closing:
+        def convert(self, messages: Sequence[ModelMessage], metadata: object = None) -> object:
+            """Close the client in the meantime."""
+            client.close()
+            return messages
+
+    with pytest.raises(ClientClosedError):
+        client.sync_generate("hi", Closing())  # type: ignore[arg-type]  # close enough
+    assert client.calls == []
+
+
+def test_the_params_may_limit_the_context() -> None:
+    """``max_context_size`` is what models tell as their context."""
+    client = AsyncScripted(Finish(), params=ProxyModelParameters(max_context_size=100))
+    assert client.metadata("scripted").context_length == 100
+
+
+def test_a_child_process_doesnt_cut_its_parents_connections() -> None:
+    """After a fork, closing the client in the child calls nothing of the parent's streams."""
+    client = AsyncScripted(Delta("a"), lambda: asyncio.sleep(60))
+    with client.sync_generate_stream("hi") as stream:
+        next(stream)
+        client.calls[0]._process_id += 1  # as it is in a child
+        client.calls[0].abort()
+        assert not client.aborted.is_set()

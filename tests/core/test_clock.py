@@ -18,6 +18,7 @@ from modelplug import (
     Timeouts,
     TotalTimeoutError,
 )
+from modelplug.clock import Clock
 from tests.support.scripted import AsyncScripted
 from tests.support.virtual import run_virtually
 
@@ -186,3 +187,37 @@ def test_the_timeout_leaves_the_task_usable() -> None:
         return task.cancelling() if task else -1
 
     assert run_virtually(main()) == 0
+
+
+def test_a_cut_aborts_first_and_insists() -> None:
+    """A time-out aborts before the provider cleans up, and doesn't wait for one that hangs."""
+    cleaned = []
+
+    class Dawdling(AsyncScripted):
+        async def stream_deltas(self, request: ModelRequest, call: Call):  # type: ignore[no-untyped-def]  # noqa: ANN202  # as the base
+            """Wait, and then wait for a peer that is gone."""
+            call.on_abort(self.aborted.set)
+            try:
+                yield Delta("a")
+                await asyncio.sleep(99)
+            finally:
+                cleaned.append(self.aborted.is_set())
+                await asyncio.sleep(99)
+
+    when, failure = run_virtually(failure_of(Dawdling()))
+    assert IdleTimeoutError is type(failure)
+    assert cleaned == [True]
+    assert pytest.approx(31) == when
+
+
+def test_a_report_that_comes_late_doesnt_turn_the_clock_back() -> None:
+    """A phase reported from another thread after the answer began is not gone back to."""
+
+    async def main() -> str:
+        clock = Clock()
+        clock.start(LIMITS)
+        for phase in ("connecting", "streaming", "sent"):
+            clock.enter(phase)
+        return clock._phase
+
+    assert run_virtually(main()) == "streaming"

@@ -19,6 +19,7 @@ from modelplug import (
     ProxyLLMClient,
     ProxyLLMError,
     ProxyModelParameters,
+    Timeouts,
     UnsupportedOptionError,
     new_client,
 )
@@ -241,3 +242,57 @@ def test_a_client_works_everywhere() -> None:
     with ThreadPoolExecutor(4) as pool:
         texts = list(pool.map(lambda text: client.sync_generate(text).text, "abcd"))
     assert ["xy", "xy", *"abcd"] == [asyncio.run(inside()), asyncio.run(inside()), *texts]
+
+
+def test_a_default_may_be_a_whole_timeouts() -> None:
+    """``timeout`` as a request default takes seconds or Timeouts."""
+    client = new_client("echo", timeout=Timeouts(total=5))
+    assert ("hi", Timeouts(total=5)) == (
+        client.sync_generate("hi").text,
+        client.params.defaults["timeout"],
+    )
+
+
+def test_none_is_not_given(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A keyword that is None leaves the environment its say."""
+    install(site, source=NEEDY)
+    monkeypatch.setenv("X_APP", "app")
+    monkeypatch.setenv("X_KEY", CANARY)
+    params = ProxyModelParameters(proxyllm_backend="made-up", proxy_api_key=None)  # type: ignore[arg-type]
+    for client in (new_client("made-up", api_key=None), new_client(params)):
+        assert client.params.proxy_api_app_id == "app"
+
+
+@pytest.mark.parametrize(
+    "name", ["proxy_api_base", "backend", "options", "defaults", "timeouts", "proxyllm_backend"]
+)
+def test_what_is_no_option_is_refused_in_a_config_string(name: str) -> None:
+    """Full names, and what a config string says by its form, are no options of it."""
+    with pytest.raises(UnsupportedOptionError, match=name):
+        new_client(f"echo?{name}=x")
+
+
+@pytest.mark.parametrize("name", ["api_key", "proxy_api_key", "proxy_api_secret"])
+def test_a_secret_is_refused_under_any_name(name: str) -> None:
+    """A key that is written out is refused, spelled short or in full."""
+    with pytest.raises(InvalidCredentialError) as caught:
+        new_client(f"echo?{name}={CANARY}")
+    assert CANARY not in f"{caught.value} {our_locals(caught.value)}"
+
+
+def test_one_value_under_two_names_is_refused() -> None:
+    """The short and the full name of a field can't both be given."""
+    with pytest.raises(ConfigError, match="twice"):
+        new_client("echo", api_base="a", proxy_api_base="b")
+
+
+@pytest.mark.parametrize("observer", ["x", 5])
+def test_an_observer_has_to_be_callable(observer: object) -> None:
+    """What can't be told is refused when the client is made."""
+    with pytest.raises(ConfigError, match="observer"):
+        new_client("echo", observers=[observer])  # type: ignore[list-item]
+
+
+def test_keywords_alone_make_a_client() -> None:
+    """The config string may be a keyword like all else."""
+    assert new_client(proxyllm_backend="echo").backend == "echo"

@@ -55,6 +55,7 @@ FIELDS: dict[str, object] = {
     "final": False,
     "attempts": ("one",),
     "served_by": "acme",
+    "extra": {"raw": 1},
 }
 """A value other than the default for every field of an output."""
 

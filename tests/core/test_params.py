@@ -237,3 +237,27 @@ def test_secrets_are_falsy_when_empty() -> None:
     """An empty or blank key counts as not given."""
     assert not ProxyModelParameters(proxy_api_key=" \n").proxy_api_key
     assert Secret() == ProxyModelParameters().proxy_api_key
+
+
+def test_a_file_that_is_no_text_shows_nothing_of_it(tmp_path: Path) -> None:
+    """Bytes that aren't UTF-8 are a typed error without them."""
+    path = tmp_path / "key"
+    path.write_bytes(b"\xff\xfe" + CANARY.encode())
+    with pytest.raises(MissingCredentialError) as caught:
+        SecretReference(Reference(kind="file", name=str(path))).reveal()
+    assert CANARY not in told(caught.value)
+
+
+def test_a_copy_with_changes_is_validated_too() -> None:
+    """``model_copy`` wraps secrets and refuses unknown names as the constructor does."""
+    copied = ProxyModelParameters().model_copy(update={"proxy_api_key": CANARY})
+    assert CANARY not in repr(copied)
+    with pytest.raises(UnsupportedOptionError):
+        copied.model_copy(update={"nope": 1})
+
+
+def test_validating_a_mapping_shows_no_secret() -> None:
+    """The frames of ``model_validate`` that are ours hold nothing of what was given."""
+    with pytest.raises(UnsupportedOptionError) as caught:
+        ProxyModelParameters.model_validate({"proxy_api_key": CANARY, "nope": 1})
+    assert CANARY not in told(caught.value)

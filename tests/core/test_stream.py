@@ -130,7 +130,7 @@ def test_a_bug_in_a_plugin_is_named_so(
 
 
 @directions
-@pytest.mark.parametrize("nonsense", ["text", None, 7, [Delta("a"), "b"]], ids=repr)
+@pytest.mark.parametrize("nonsense", ["text", None, 7, Delta(5), [Delta("a"), "b"]], ids=repr)  # type: ignore[arg-type]
 def test_what_is_no_piece_is_refused(ask: Ask, nonsense: object) -> None:
     """A provider that yields anything but deltas and a finish breaks the contract."""
     with pytest.raises(PluginContractError, match="where a Delta or Finish belongs"):
@@ -506,3 +506,112 @@ def test_cancelling_at_every_suspension_leaves_nothing() -> None:
         ended += not sweep(client, at)
         assert (len(client.calls), "ab") == (client.closed, client.sync_generate("hi").text)
     assert 0 < ended < 11
+
+
+@directions
+def test_a_plugin_cant_end_the_process(ask: Ask) -> None:
+    """SystemExit of a provider is a bug of the plugin, and later calls work."""
+    for _ in range(2):
+        with pytest.raises(PluginContractError, match="SystemExit"):
+            ask(AsyncScripted(SystemExit(3)), "hi")
+    assert ask(AsyncScripted(Delta("a"), Finish()), "hi")[-1].text == "a"
+
+
+@directions
+def test_a_cancellation_that_nobody_asked_for_is_the_plugins(ask: Ask) -> None:
+    """A CancelledError of the provider's own making doesn't pass for the caller's."""
+    with pytest.raises(PluginContractError, match="CancelledError"):
+        ask(AsyncScripted(Delta("a"), asyncio.CancelledError()), "hi")
+
+
+@pytest.mark.parametrize("closers", [1, 2, 3])
+def test_any_number_may_close_at_once(closers: int) -> None:
+    """Several tasks that close a stream under its reader all return."""
+
+    async def main() -> type:
+        stream = AsyncScripted(Delta("a"), lambda: asyncio.sleep(60)).generate_stream("hi")
+        await anext(stream)
+        reader = asyncio.create_task(anext(stream))
+        await asyncio.sleep(0)
+        await asyncio.gather(*(stream.aclose() for _ in range(closers)))
+        (error,) = await asyncio.gather(reader, return_exceptions=True)
+        return type(error)
+
+    assert asyncio.run(main()) is LifecycleError
+
+
+def test_a_close_that_is_cancelled_leaves_the_reader_its_error() -> None:
+    """Cancelling whoever closes doesn't disturb the reader that is being let go."""
+
+    async def main() -> type:
+        stream = AsyncScripted(Delta("a"), lambda: asyncio.sleep(60)).generate_stream("hi")
+        await anext(stream)
+        reader = asyncio.create_task(anext(stream))
+        await asyncio.sleep(0)
+        closer = asyncio.create_task(stream.aclose())
+        await asyncio.sleep(0)
+        closer.cancel()
+        (error,) = await asyncio.gather(reader, return_exceptions=True)
+        return type(error)
+
+    assert asyncio.run(main()) is LifecycleError
+
+
+def test_a_stream_belongs_to_the_loop_where_it_began() -> None:
+    """Reading on in another asyncio.run is refused, and the stream can still be closed."""
+    client = AsyncScripted(Delta("a"), lambda: asyncio.sleep(60))
+    stream = client.generate_stream("hi")
+
+    async def read() -> ModelOutput:
+        return await anext(stream)
+
+    asyncio.run(read())
+    with pytest.raises((WrongUseError, LifecycleError)):
+        asyncio.run(read())
+    stream.cut(LifecycleError("over"))
+    assert client.aborted.is_set()
+
+
+@pytest.mark.parametrize("finish", [Finish("eos"), Finish(usage={"total_tokens": 3})], ids=str)  # type: ignore[arg-type]
+def test_a_finish_that_is_none_is_the_plugins_fault(finish: Finish) -> None:
+    """A reason that isn't one of the five, or a usage that is none, breaks the contract."""
+    with pytest.raises(PluginContractError, match="the plugin gave"):
+        AsyncScripted(Delta("a"), finish).sync_generate("hi")
+
+
+def test_what_an_observer_raises_at_the_end_replaces_nothing() -> None:
+    """The error that ended a call is what the caller sees, whatever an observer makes of it."""
+
+    def observer(event: Event) -> None:
+        if isinstance(event, CallFailed | CallAbandoned):
+            raise ZeroDivisionError
+
+    client = AsyncScripted(Delta("a"), ServerError("x"))
+    client.observers = (observer,)
+    with pytest.raises(ServerError):
+        client.sync_generate("hi")
+
+
+def test_two_threads_that_read_one_stream_are_told() -> None:
+    """While one thread waits for more, another that reads is refused; one request is sent."""
+    waiting, gate = threading.Event(), threading.Event()
+    client = AsyncScripted(waiting.set, lambda: asyncio.to_thread(gate.wait, 5), Finish())
+    stream = client.sync_generate_stream("hi")
+    reader = threading.Thread(target=lambda: list(stream))
+    reader.start()
+    assert waiting.wait(5)
+    with pytest.raises(WrongUseError):
+        next(stream)
+    gate.set()
+    reader.join(5)
+    assert len(client.calls) == 1
+
+
+def test_leaving_at_the_final_output_is_no_abandoning() -> None:
+    """A reader that stops at the last output has read it all: no warning, nothing cut."""
+    client = AsyncScripted(Delta("a"), Finish())
+    for output in client.sync_generate_stream("hi"):
+        if output.final:
+            break
+    gc.collect()
+    assert not client.aborted.is_set()

@@ -88,6 +88,8 @@ def answer(config: str, prompt: str, *, system: str | None, form: str, verbose: 
         messages.insert(0, ModelMessage("system", system))
     context = ModelRequestContext(stream=form == "stream")
     output = _FORMS[form](config, ModelRequest(messages=messages, context=context))
+    if output.finish_reason in ("length", "content_filter"):
+        click.echo(f"note: the answer is not whole ({output.finish_reason})", err=True)
     for warning in output.warnings:
         click.echo(f"warning: {one_line(warning)}", err=True)
     if verbose:

@@ -20,7 +20,7 @@ from modelplug_echo.options import EchoOptions
 
 
 class EchoClient(ProxyLLMClient):
-    """Streams the last message back, one word a delta; a word is what it counts as a token."""
+    """Streams the last question back, one word a delta; a word is what it counts as a token."""
 
     @classmethod
     def new_client(
@@ -30,9 +30,9 @@ class EchoClient(ProxyLLMClient):
         return cls([model_params.model or "echo"], executor=default_executor, params=model_params)
 
     async def stream_deltas(self, request: ModelRequest, call: Call) -> DeltaStream:
-        """The words of the last message, then why they ended and what they cost."""
+        """The words of the last question, then why they ended and what they cost."""
         options = self.options_for(request, EchoOptions)
-        words = re.findall(r"\s*\S+|\s+$", request.messages[-1].text)
+        words = re.findall(r"\s*\S+|\s+$", request.question)
         said = words[: request.max_new_tokens][: options.fail_after]
         for word in said:
             await asyncio.sleep(options.delay)

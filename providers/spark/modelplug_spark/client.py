@@ -20,6 +20,7 @@ from modelplug import (
     ProxyLLMError,
     ProxyModelParameters,
     Secret,
+    UnsupportedOptionError,
 )
 from modelplug.transport import Endpoint
 from modelplug.transport.websocket import WebSocket, connect
@@ -49,7 +50,10 @@ class SparkLLMClient(ProxyLLMClient):
 
         Raises:
             ModelNotFoundError: the default model isn't in the table.
+            UnsupportedOptionError: a proxy is to be used.
         """
+        if model_params.http_proxy:
+            raise UnsupportedOptionError("spark connects directly, without http_proxy")
         model = find(model_params.model or model_params.proxy_api_version or DEFAULT)
         others = (each.name for each in MODELS if each is not model)
         return cls(

@@ -14,7 +14,7 @@ directions = pytest.mark.parametrize("ask", DIRECTIONS.values(), ids=DIRECTIONS.
 
 
 @directions
-def test_it_says_the_last_message_back(ask: Ask) -> None:
+def test_it_says_the_question_back(ask: Ask) -> None:
     """The answer is the last message, to the letter."""
     text = " The quick  brown\nfox.\n"
     assert text == ask(new_client("echo"), text)[-1].text
@@ -30,6 +30,12 @@ def test_each_word_is_a_delta() -> None:
     """An answer of three words has three deltas and then the final output."""
     outputs = list(new_client("echo").sync_generate_stream("one two three"))
     assert [output.delta for output in outputs] == ["one", " two", " three", ""]
+
+
+def test_it_is_the_last_question_that_comes_back() -> None:
+    """What others said after it, or before, is not echoed."""
+    messages = [ModelMessage("human", "q"), ModelMessage("ai", "a"), ModelMessage("system", "s")]
+    assert new_client("echo").sync_generate(messages).text == "q"
 
 
 def test_usage_counts_words_of_the_whole_conversation() -> None:

@@ -62,7 +62,6 @@ PARAMETERS: list[tuple[str, float, str]] = [
     ("temperature", float("nan"), "(0,1]"),
     ("top_k", 0, "[1,6]"),
     ("top_k", 7, "[1,6]"),
-    ("top_k", 2.5, "[1,6]"),
     ("top_k", True, "[1,6]"),
     ("max_new_tokens", 0, "[1,8192]"),
     ("max_new_tokens", 8193, "[1,8192]"),
