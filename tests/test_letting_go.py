@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import os
+import socket
 import threading
 import warnings
 from collections.abc import Awaitable, Callable
 
 import pytest
 
-from modelplug import ConnectionLostError, ProxyLLMClient, TruncatedStreamError
+from modelplug import (
+    AuthenticationError,
+    ClientClosedError,
+    ConnectionLostError,
+    ProxyLLMClient,
+    TruncatedStreamError,
+)
 from tests.conftest import Serve
 from tests.support.scripted import DIRECTIONS, Ask
 from tests.support.upstream import Upstream, answer, client_of, frame
@@ -163,3 +171,77 @@ def settled_descriptors(*upstreams: Upstream) -> int:
         threading.Event().wait(0.01)  # the service runs in this process and closes its own ends
         counts.append(len(os.listdir("/proc/self/fd")))
     return counts[-1]
+
+
+@pytest.mark.parametrize("how", ["close", "aclose"])
+def test_readers_are_told_that_the_client_was_closed(serve: Serve, how: str) -> None:
+    """A reader on the same loop gets ClientClosedError, which nobody should retry."""
+    upstream = serve(frame("a", status=0))
+
+    async def main() -> list[type]:
+        client = client_of(upstream)
+        streams = [client.generate_stream("hi") for _ in range(20)]
+        for stream in streams:
+            await anext(stream)
+        readers = [asyncio.create_task(anext(stream)) for stream in streams]
+        await asyncio.sleep(0)
+        if how == "close":
+            client.close()
+        else:
+            await client.aclose()
+        failures = await asyncio.gather(*readers, return_exceptions=True)
+        return [type(failure) for failure in failures]
+
+    assert [ClientClosedError] * 20 == asyncio.run(main())
+
+
+@directions
+def test_a_refusal_without_an_end_is_still_that_refusal(ask: Ask) -> None:
+    """A 401 whose body never ends is an AuthenticationError in a second, not a time-out."""
+    head = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 999\r\n\r\n"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        held = []
+
+        def refuse() -> None:
+            connection, _ = server.accept()
+            held.append(connection)
+            connection.recv(65536)
+            connection.sendall(head + b'{"message":"HMAC signature does not match"')
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        upstream = Upstream(url=f"ws://127.0.0.1:{server.getsockname()[1]}")
+        with pytest.raises(AuthenticationError) as caught:
+            ask(client_of(upstream), "hi")
+        thread.join(5)
+        held[0].close()
+    assert not caught.value.retryable
+
+
+@directions
+@pytest.mark.parametrize("count", [-1, 10**15, 10**400, "many"], ids=["-1", "big", "huge", "word"])
+def test_a_bill_that_cant_be_read_costs_no_answer(serve: Serve, ask: Ask, count: object) -> None:
+    """Whatever the service says that the answer cost, the answer is there."""
+    last = json.loads(frame("b", status=2, seq=1))
+    last["payload"]["usage"]["text"] = {"prompt_tokens": 1, "completion_tokens": count}
+    output = ask(client_of(serve(frame("a", status=0), json.dumps(last))), "hi")[-1]
+    assert (output.text, output.finish_reason) == ("ab", "stop")
+    assert output.to_dict()
+
+
+@directions
+def test_what_came_with_the_bill_can_be_dumped(serve: Serve, ask: Ask) -> None:
+    """Nested rubbish beside the counts neither fails the call nor a dump of its output."""
+    last = frame("a", status=2).replace('"total_tokens": 7', f'"z": {"[" * 700}{"]" * 700}')
+    output = ask(client_of(serve(last)), "hi")[-1]
+    assert output.to_dict()["text"] == "a"
+
+
+def test_a_slow_thread_holds_a_flood_of_large_messages_back(serve: Serve) -> None:
+    """A thread that doesn't read keeps a few messages waiting, not all that the service has."""
+    large = "x" * 500_000
+    upstream = serve(*[frame(large, status=min(at, 1), seq=at) for at in range(60)])
+    with client_of(upstream).sync_generate_stream("hi") as stream:
+        next(stream)
+        threading.Event().wait(0.5)  # what would be read ahead is read in this time
+        assert len(stream._stream._answer.deltas) < 30  # type: ignore[union-attr]  # it has begun

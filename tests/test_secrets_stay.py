@@ -162,3 +162,23 @@ def test_the_search_would_find_one(serve: Serve) -> None:
     asyncio.run(client_of(upstream).generate("hi"))
     assert KEY in leaks(f"x {KEY}", upstream)
     assert leaks(upstream.paths[0], upstream)
+
+
+@pytest.mark.parametrize("before", range(160, 230, 7))
+@pytest.mark.parametrize("code", [10003, 11200, 10019])
+def test_half_a_secret_is_not_shown_either(serve: Serve, before: int, code: int) -> None:
+    """Texts are cut after secrets are taken out: no piece of one stays at the edge."""
+    upstream = serve(frame("a", status=0), frame(code=code, message="x" * before + KEY))
+    try:
+        told = repr(client_of(upstream).sync_generate("hi").warnings)
+    except ProxyLLMError as error:
+        told = shown(error)
+    assert KEY[:12] not in told
+
+
+def test_what_a_service_says_stays_one_line(serve: Serve) -> None:
+    """Control characters of a service's are escaped, so that a log can't be forged."""
+    upstream = serve(frame(code=10003, message="a\x1b[2J\n2026 ERROR made up"))
+    with pytest.raises(ProxyLLMError) as caught:
+        client_of(upstream).sync_generate("hi")
+    assert str(caught.value).isprintable()

@@ -162,11 +162,14 @@ def run(coroutine: Coroutine[object, object, T]) -> T:
         raise
     try:
         return result.result()
+    except asyncio.CancelledError:
+        pass  # nobody here has cancelled it: the loop thread is being stopped
     except BaseException:
         result.cancel()
         raise
     finally:
         del result  # it holds the error, whose traceback holds this frame: no cycle
+    raise LifecycleError("the interpreter is about to exit")
 
 
 class Closable(Protocol[T_co]):
@@ -186,13 +189,18 @@ class Pump(Generic[T]):
 
     Args:
         source: makes the iterator, on the loop thread.
+        weigh: what an item counts for while it waits; large ones may count for several.
     """
 
-    def __init__(self, source: Callable[[], Closable[T]]) -> None:
+    def __init__(
+        self, source: Callable[[], Closable[T]], *, weigh: Callable[[T], int] = lambda _: 1
+    ) -> None:
         self._source = source
+        self._weigh = weigh
         self._process_id = os.getpid()
-        self._lists: SimpleQueue[list[T] | None] = SimpleQueue()
+        self._lists: SimpleQueue[tuple[list[T], int] | None] = SimpleQueue()
         self._ready: list[T] = []
+        self._ready_weight = 0
         self._handed_over = 0
         self._taken = 0
         self._space: asyncio.Event | None = None
@@ -209,8 +217,8 @@ class Pump(Generic[T]):
         """
         if os.getpid() != self._process_id:
             raise WrongUseError("a stream can't be read in a forked child", hint="start a new one")
-        items = self._lists.get()
-        if items is None:
+        handed = self._lists.get()
+        if handed is None:
             self._lists.put(None)  # for whoever asks again
             failure, self._failure = self._failure, None
             try:
@@ -219,7 +227,8 @@ class Pump(Generic[T]):
                 return []
             finally:
                 del failure  # its traceback holds this frame: no cycle
-        self._taken += len(items)
+        items, weight = handed
+        self._taken += weight
         if (space := self._space) is not None:
             with suppress(RuntimeError):  # the loop has ended, with the interpreter
                 self._thread.loop.call_soon_threadsafe(space.set)
@@ -243,7 +252,8 @@ class Pump(Generic[T]):
                     # Runs when the iterator makes us wait: until then everything is one list.
                     flush(self._flush)
                 self._ready.append(item)
-                if self._handed_over - self._taken + len(self._ready) >= _HIGH_WATER:
+                self._ready_weight += self._weigh(item)
+                if self._handed_over - self._taken + self._ready_weight >= _HIGH_WATER:
                     await self._drained()
         except asyncio.CancelledError:
             self._failure = LifecycleError("the stream was closed before its end")
@@ -258,9 +268,9 @@ class Pump(Generic[T]):
 
     def _flush(self) -> None:
         if self._ready:
-            self._handed_over += len(self._ready)
-            self._lists.put(self._ready)
-            self._ready = []
+            self._handed_over += self._ready_weight
+            self._lists.put((self._ready, self._ready_weight))
+            self._ready, self._ready_weight = [], 0
 
     async def _drained(self) -> None:
         self._flush()

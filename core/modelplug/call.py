@@ -9,12 +9,15 @@ from time import monotonic
 
 from modelplug.errors import Phase, Sent
 from modelplug.output import Answer
-from modelplug.secrets import Credential, Secret, scrub
+from modelplug.secrets import Credential, Secret, scrubber
 from modelplug.timeouts import Timeouts
 
 __all__ = ["Call"]
 
 log = logging.getLogger("modelplug")
+
+_MOST_WARNINGS = 50
+"""Of one call: a service that gives cause for one in every message is not to use up memory."""
 
 _SENT_BY_PHASE: dict[Phase, Sent] = {"sent": "maybe", "streaming": "yes", "ended": "yes"}
 
@@ -41,8 +44,10 @@ class Call:
         "_callbacks",
         "_concealed",
         "_credentials",
+        "_noted_id",
         "_on_phase",
         "_process_id",
+        "_scrub",
         "aborted",
         "answer",
         "attempt",
@@ -76,6 +81,8 @@ class Call:
         self._on_phase = on_phase
         self._callbacks: list[Callable[[], None]] = []
         self._concealed: list[Secret] = []
+        self._scrub: Callable[[str], str] | None = None
+        self._noted_id: str | None = None
         self._process_id = os.getpid()
 
     def credential(self) -> Credential:
@@ -96,10 +103,13 @@ class Call:
         takes it out of every error's text.
         """
         self._concealed += secrets
+        self._scrub = None
 
     def scrub(self, text: str) -> str:
         """``text`` without this call's secrets in any form."""
-        return scrub(text, self._concealed)
+        if self._scrub is None:  # made at the first need: most calls have none
+            self._scrub = scrubber(self._concealed)
+        return self._scrub(text)
 
     def remaining(self) -> float | None:
         """Seconds until ``deadline``, never below 0; None without one."""
@@ -135,11 +145,12 @@ class Call:
             model: which model answers, where that is not the one that was asked for.
             warning: what was left out or looks odd but doesn't fail the call.
         """
-        if request_id is not None:
+        if request_id is not None and request_id != self._noted_id:
+            self._noted_id = request_id
             self.answer.request_id = self.scrub(request_id)
         if model is not None:
             self.answer.model = model
-        if warning is not None:
+        if warning is not None and len(self.answer.warnings) < _MOST_WARNINGS:
             self.answer.warnings += (self.scrub(warning),)
 
     def on_abort(self, callback: Callable[[], None]) -> None:

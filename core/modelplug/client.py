@@ -121,7 +121,8 @@ class ProxyLLMClient(ABC):
         self._claimed = Capabilities(native=CAPABILITY_NAMES)
         self._executor = executor
         self._own_executor: Executor | None = None
-        self._streams: weakref.WeakSet[ModelStream] = weakref.WeakSet()
+        # By identity, and without a lock: a child of a fork could inherit one that is held.
+        self._streams: weakref.WeakValueDictionary[int, ModelStream] = weakref.WeakValueDictionary()
         self._lock = threading.Lock()
         self._closed = False
 
@@ -268,13 +269,12 @@ class ProxyLLMClient(ABC):
 
     def close(self) -> None:
         """Cut all open streams, whose readers get a ClientClosedError; idempotent."""
-        with self._lock:
-            self._closed = True
-            streams, own = list(self._streams), self._own_executor
-        for stream in streams:
-            stream.cut(_closed())
-        if own is not None:
-            own.shutdown(wait=False)
+        self._closed = True
+        for reference in self._streams.valuerefs():
+            if (stream := reference()) is not None:
+                stream.cut(_closed())
+        if self._own_executor is not None:
+            self._own_executor.shutdown(wait=False)
 
     async def aclose(self) -> None:
         """As ``close``; returns once the loop has let the connections go."""
@@ -312,8 +312,7 @@ class ProxyLLMClient(ABC):
         stream = ModelStream(
             open_call, answer=Answer(backend=self.backend), observers=self.observers
         )
-        with self._lock:
-            self._streams.add(stream)
+        self._streams[id(stream)] = stream
         return stream
 
     def _complete(self, request: RequestLike) -> ModelRequest:

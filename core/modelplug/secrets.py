@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus
 
 from modelplug.errors import InvalidCredentialError, MissingCredentialError, ProxyLLMError
 
-__all__ = ["Credential", "Secret", "scrub"]
+__all__ = ["Credential", "Secret", "scrub", "scrubber"]
 
 MASK = "**********"
 
@@ -123,18 +123,27 @@ class Credential:
 
 
 def scrub(text: str, secrets: Iterable[Secret]) -> str:
-    """``text`` without the secrets, whether raw, URL-encoded, in base64 or in hexadecimal.
+    """``text`` without the secrets; see ``scrubber``."""
+    return scrubber(secrets)(text)
+
+
+def scrubber(secrets: Iterable[Secret]) -> Callable[[str], str]:
+    """What takes the secrets out of a text, be they raw, URL-encoded, in base64 or hexadecimal.
 
     For what a server says: it may well repeat what it was sent. Forms of fewer than eight
     characters stay, they would tear holes into ordinary words.
     """
     forms = {form for secret in secrets for form in _forms(secret.reveal()) if len(form) >= 8}
-    before = None
-    while before != text:  # again, as a secret with a * in it may end in another's mask
-        before = text
-        for form in sorted(forms, key=len, reverse=True):
-            text = text.replace(form, MASK)
-    return text
+    longest_first = sorted(map(re.escape, forms), key=len, reverse=True)
+    find = re.compile("|".join(longest_first)) if forms else None
+
+    def clean(text: str) -> str:
+        before = None
+        while find and before != text:  # again, as a secret with a * may end in another's mask
+            before, text = text, find.sub(MASK, text)
+        return text
+
+    return clean
 
 
 def _forms(secret: str) -> Iterable[str]:

@@ -243,7 +243,7 @@ class ModelStream:
         if is_cancelled:
             failure = failure if _is_cancel(failure) else asyncio.CancelledError()
         else:
-            failure = clock.take_cause() or failure
+            failure = clock.take_cause() or self._cut_by or failure
         try:
             if failure is not None:
                 raise _outcome(failure, is_cancelled=is_cancelled or _is_being_cancelled())
@@ -339,7 +339,7 @@ class ModelStream:
             prompt_tokens=usage.prompt_tokens if usage else None,
             completion_tokens=completion,
             total_tokens=usage.total_tokens if usage else None,
-            speed_per_second=completion / seconds if completion and seconds else None,
+            speed_per_second=_rate(completion, seconds),
             time_to_first_delta=self._first_delta,
             total_time=seconds,
         )
@@ -375,6 +375,11 @@ class ModelStream:
 def _is_content(delta: Delta) -> bool:
     """Whether a delta holds anything; an empty one is no progress and isn't passed on."""
     return bool(delta.text or delta.reasoning or delta.tool_call or delta.sources or delta.extra)
+
+
+def _rate(count: int | None, seconds: float) -> float | None:
+    # A count that is no possible one comes from the service, and must not cost the answer.
+    return count / seconds if count and seconds and count < 2**53 else None
 
 
 def _closed_early() -> LifecycleError:
@@ -429,6 +434,11 @@ def _outcome(failure: BaseException, *, is_cancelled: bool) -> BaseException:
     return PluginContractError.blame(failure)
 
 
+def _weight(output: ModelOutput) -> int:
+    """What an output costs while it waits for its reader: 1, and 1 more for each 4 KiB."""
+    return 1 + (len(output.delta) + len(output.reasoning_delta)) // 4096
+
+
 class SyncModelStream:
     """A ``ModelStream`` for threads: an iterator of outputs, and a context manager.
 
@@ -474,7 +484,9 @@ class SyncModelStream:
         if self._pump is None:
             self._stream = self._make()
             stream = self._stream
-            self._pump = Pump(lambda: stream)
+            self._pump = Pump(lambda: stream, weigh=_weight)
+            if self._abandoned:  # another thread closed while this one began
+                self._pump.close()
         try:
             outputs = self._pump.take()
         except ProxyLLMError:

@@ -26,6 +26,7 @@ from modelplug import (
     FirstDelta,
     LifecycleError,
     ModelOutput,
+    ModelStream,
     PluginContractError,
     ProxyLLMClient,
     ServerError,
@@ -615,3 +616,19 @@ def test_leaving_at_the_final_output_is_no_abandoning() -> None:
             break
     gc.collect()
     assert not client.aborted.is_set()
+
+
+def test_a_close_while_the_stream_begins_ends_it() -> None:
+    """A thread that closes just before another has made the connection leaves none open."""
+    client = AsyncScripted(Delta("a"), lambda: asyncio.sleep(60))
+    stream = client.sync_generate_stream("hi")
+    make = stream._make
+
+    def close_meanwhile() -> ModelStream:
+        stream.close()
+        return make()
+
+    stream._make = close_meanwhile
+    with pytest.raises(LifecycleError):
+        list(stream)
+    assert not client.calls or client.aborted.wait(5)

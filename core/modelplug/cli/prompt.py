@@ -5,12 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from select import select
+from typing import BinaryIO
 
 import click
 
 __all__ = ["encodable", "read_prompt"]
+
+_MOST = 64 << 20
+"""Bytes that are read of one part, so that an endless one ends."""
 
 _PATIENCE = 2.0
 """Seconds after which it is said what is being waited for."""
@@ -26,7 +31,9 @@ def read_prompt(question: str | None, files: Sequence[str]) -> str:
         click.UsageError: there is nothing to ask, or a file isn't there or isn't text.
     """
     names = [click.format_filename(name) for name in files]  # a name's bytes may be no UTF-8
-    texts = [_text(Path(file).read_bytes, name) for file, name in zip(files, names, strict=True)]
+    texts = [
+        _text(partial(_read_file, file), name) for file, name in zip(files, names, strict=True)
+    ]
     others = [text for text in (_standard_input(), question or "") if text.strip()]
     if len(texts) + len(others) > 1:
         texts = [f"File: {name}\n{text}" for name, text in zip(names, texts, strict=True)]
@@ -54,7 +61,19 @@ def _standard_input() -> str:
         if not select([sys.stdin], [], [], _PATIENCE)[0]:
             # As where a scheduler or a test has left a pipe open that nobody writes to.
             click.echo("waiting for the end of standard input; < /dev/null is none", err=True)
-    return _text(sys.stdin.buffer.read, "standard input")
+    return _text(partial(_read, sys.stdin.buffer), "standard input")
+
+
+def _read_file(name: str) -> bytes:
+    with Path(name).open("rb") as file:
+        return _read(file)
+
+
+def _read(file: BinaryIO) -> bytes:
+    data = file.read(_MOST + 1)
+    if len(data) > _MOST:
+        raise ValueError(f"it has more than {_MOST >> 20} MiB, which no model takes")
+    return data
 
 
 def _text(read: Callable[[], bytes], name: str) -> str:

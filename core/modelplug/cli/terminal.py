@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -23,8 +24,9 @@ __all__ = [
     "write_anything",
 ]
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""Every control character but tab and line feed, those of eight bits (C1) included."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Every control character but tab and line feed, those of eight bits (C1) included, and those
+that turn the direction of text, behind which a line can say another thing than it shows."""
 
 
 class OutputError(Exception):
@@ -41,6 +43,8 @@ def write(text: str = "", *, nl: bool = True) -> None:
     Raises:
         OutputError: the disk is full, or nobody reads any more.
     """
+    if sys.stdout is None:  # closed by whoever started us
+        raise OutputError(OSError(errno.EBADF, os.strerror(errno.EBADF)))
     try:
         # With color=True click leaves escape sequences alone, which it would take out of what
         # is piped: that has to be the answer and nothing else.

@@ -99,6 +99,11 @@ class Answer:
         size = len(self._received)
         return size >= _KEPT or (head >= 0 and size - head >= 4 + MESSAGE_LIMIT)
 
+    @property
+    def is_refusal(self) -> bool:
+        """Whether this is an error whose head is complete, and whose body may still come."""
+        return self.status not in (None, 101) and b"\r\n\r\n" in self._received
+
     def refusal(self, scrub: Callable[[str], str]) -> Refusal | None:
         """The answer as far as it has come; None if it has no status but a WebSocket's.
 

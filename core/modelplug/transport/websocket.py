@@ -47,6 +47,9 @@ _TLS_BUFFER = 1 << 19
 """The same over TLS. At the end of a connection asyncio makes one read of all that it has
 decrypted, which can be this much, and drops the rest."""
 
+_REFUSAL_SECONDS = 1.0
+"""How long the body of a refusal is waited for once its head is there."""
+
 _HIGH_WATER = 256
 """Messages that wait for a slow reader before the server is held back."""
 
@@ -140,6 +143,7 @@ class WebSocket(asyncio.BufferedProtocol):
         self._buffer = _receive_buffer(self._loop, _TLS_BUFFER if endpoint.secure else _BUFFER)
         self._unread = 0
         self._is_opening = True
+        self._is_giving_up = False
         self._is_paused = False
         self._is_backed_up = False
         self._is_unreported = False
@@ -251,7 +255,15 @@ class WebSocket(asyncio.BufferedProtocol):
         if not self._wire.has_ended:
             self._unread += nbytes
             self._wire.feed(bytes(self._buffer[:nbytes]))
+            if self._wire.is_refused and not self._is_giving_up:
+                # A body that never ends must not hide the status behind a time-out.
+                self._is_giving_up = True
+                self._loop.call_later(_REFUSAL_SECONDS, self._give_up)
             self._follow()
+
+    def _give_up(self) -> None:
+        self._wire.lose(None)
+        self._follow()
 
     def eof_received(self) -> None:
         """The server sends nothing more; the transport closes itself."""

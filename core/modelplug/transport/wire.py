@@ -142,6 +142,11 @@ class Wire:
         self._end(partial(ConnectionLostError, wrong))
 
     @property
+    def is_refused(self) -> bool:
+        """Whether the server has refused, and only the end of what it says is to come."""
+        return not self.is_open and not self.has_ended and self._answer.is_refusal
+
+    @property
     def has_failed(self) -> bool:
         """Whether it has ended otherwise than by a close frame."""
         return self._fault is not None

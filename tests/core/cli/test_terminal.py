@@ -8,7 +8,15 @@ import unicodedata
 import pytest
 
 from modelplug.cli import terminal
-from modelplug.cli.terminal import Answer, one_line, shown, to_json, write_anything
+from modelplug.cli.terminal import (
+    Answer,
+    OutputError,
+    one_line,
+    shown,
+    to_json,
+    write,
+    write_anything,
+)
 
 CONTROL = [chr(code) for code in range(256) if unicodedata.category(chr(code)) == "Cc"]
 
@@ -133,9 +141,10 @@ def test_what_an_encoding_lacks_is_escaped(monkeypatch: pytest.MonkeyPatch) -> N
     assert raw.getvalue() == b"\xe9\\u4e2d\\ud800\n"
 
 
-def test_a_program_without_standard_output_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Started with standard output closed, there is nothing to adapt and nothing to write to."""
+def test_a_program_without_standard_output_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Started with standard output closed, an answer isn't lost in silence."""
     monkeypatch.setattr(sys, "stdout", None)
     write_anything()
     assert not terminal.is_terminal()
-    written("lost")
+    with pytest.raises(OutputError):
+        write("lost")
