@@ -94,7 +94,18 @@ def test_nothing_else_looks_public() -> None:
     """What can be imported and isn't announced is a module of the package."""
     others = {name for name in vars(modelplug) if not name.startswith("_")}
     modules = {path.stem for path in SOURCES.iterdir()}
-    assert others - set(modelplug.__all__) <= modules | {"annotations"}
+    machinery = {"annotations", "TYPE_CHECKING", "import_module"}
+    assert others - set(modelplug.__all__) <= modules | machinery
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    """Names come when they are asked for: the command line's help waits for none of them."""
+    code = (
+        "import sys, modelplug, modelplug.cli;"
+        "print({'pydantic', 'asyncio', 'pluggy', 'click'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
 
 
 def test_every_name_is_shown_to_the_type_checker() -> None:

@@ -2,83 +2,87 @@
 
 from __future__ import annotations
 
-from modelplug.backend import CONTRACT, Backend, Emulator
-from modelplug.call import Call
-from modelplug.capabilities import Capabilities, ModelMetadata
-from modelplug.client import ProxyLLMClient
-from modelplug.delta import Delta, Finish, FinishReason, ToolCall, ToolCallDelta, Usage
-from modelplug.errors import (
-    AuthenticationError,
-    BackendError,
-    BackendNotFoundError,
-    BadRequestError,
-    CircuitOpenError,
-    ClientClosedError,
-    ConcurrencyLimitError,
-    ConfigError,
-    ConfigSyntaxError,
-    ConnectError,
-    ConnectionLostError,
-    ConnectTimeoutError,
-    ContentFilterError,
-    ContextLengthError,
-    DeadlineError,
-    DecodeError,
-    FirstDeltaTimeoutError,
-    HandshakeError,
-    IdleTimeoutError,
-    InvalidCredentialError,
-    LifecycleError,
-    LocalLimitError,
-    MissingCredentialError,
-    MissingDependencyError,
-    ModelNotFoundError,
-    OverloadedError,
-    PermissionDeniedError,
-    PluginConflictError,
-    PluginContractError,
-    PluginError,
-    PluginIncompatibleError,
-    PluginLoadError,
-    ProtocolError,
-    ProxyLLMError,
-    QueueFullError,
-    QueueTimeoutError,
-    QuotaError,
-    RateGateError,
-    RateLimitError,
-    ResolveError,
-    SchemaError,
-    SequenceError,
-    ServerError,
-    TlsError,
-    TooLargeError,
-    TotalTimeoutError,
-    TransportError,
-    TruncatedStreamError,
-    UnsafeEndpointError,
-    UnsupportedOptionError,
-    WrongUseError,
-)
-from modelplug.factory import new_client
-from modelplug.hookspecs import hookimpl
-from modelplug.messages import DefaultMessageConverter, MessageConverter, ModelMessage
-from modelplug.observers import (
-    CallAbandoned,
-    CallFailed,
-    CallFinished,
-    CallStarted,
-    Event,
-    FirstDelta,
-    Observer,
-)
-from modelplug.output import ModelInferenceMetrics, ModelOutput
-from modelplug.params import ProxyModelParameters
-from modelplug.request import ModelRequest, ModelRequestContext
-from modelplug.secrets import Credential, Secret
-from modelplug.stream import DeltaStream, ModelStream, Pieces, SyncModelStream
-from modelplug.timeouts import Timeouts
-from modelplug.tokens import ProxyTokenizer, TokenCount
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from modelplug.backend import CONTRACT, Backend, Emulator
+    from modelplug.call import Call
+    from modelplug.capabilities import Capabilities, ModelMetadata
+    from modelplug.client import ProxyLLMClient
+    from modelplug.delta import Delta, Finish, FinishReason, ToolCall, ToolCallDelta, Usage
+    from modelplug.errors import (
+        AuthenticationError,
+        BackendError,
+        BackendNotFoundError,
+        BadRequestError,
+        CircuitOpenError,
+        ClientClosedError,
+        ConcurrencyLimitError,
+        ConfigError,
+        ConfigSyntaxError,
+        ConnectError,
+        ConnectionLostError,
+        ConnectTimeoutError,
+        ContentFilterError,
+        ContextLengthError,
+        DeadlineError,
+        DecodeError,
+        FirstDeltaTimeoutError,
+        HandshakeError,
+        IdleTimeoutError,
+        InvalidCredentialError,
+        LifecycleError,
+        LocalLimitError,
+        MissingCredentialError,
+        MissingDependencyError,
+        ModelNotFoundError,
+        OverloadedError,
+        PermissionDeniedError,
+        PluginConflictError,
+        PluginContractError,
+        PluginError,
+        PluginIncompatibleError,
+        PluginLoadError,
+        ProtocolError,
+        ProxyLLMError,
+        QueueFullError,
+        QueueTimeoutError,
+        QuotaError,
+        RateGateError,
+        RateLimitError,
+        ResolveError,
+        SchemaError,
+        SequenceError,
+        ServerError,
+        TlsError,
+        TooLargeError,
+        TotalTimeoutError,
+        TransportError,
+        TruncatedStreamError,
+        UnsafeEndpointError,
+        UnsupportedOptionError,
+        WrongUseError,
+    )
+    from modelplug.factory import new_client
+    from modelplug.hookspecs import hookimpl
+    from modelplug.messages import DefaultMessageConverter, MessageConverter, ModelMessage
+    from modelplug.observers import (
+        CallAbandoned,
+        CallFailed,
+        CallFinished,
+        CallStarted,
+        Event,
+        FirstDelta,
+        Observer,
+    )
+    from modelplug.output import ModelInferenceMetrics, ModelOutput
+    from modelplug.params import ProxyModelParameters
+    from modelplug.request import ModelRequest, ModelRequestContext
+    from modelplug.secrets import Credential, Secret
+    from modelplug.stream import DeltaStream, ModelStream, Pieces, SyncModelStream
+    from modelplug.timeouts import Timeouts
+    from modelplug.tokens import ProxyTokenizer, TokenCount
 
 __all__ = [
     "CONTRACT",
@@ -172,3 +176,40 @@ __all__ = [
     "hookimpl",
     "new_client",
 ]
+
+# Where the names are, but for the errors, which are all in one place. They are imported when
+# they are asked for: a program that wants one of them, or the command line's help, needn't wait
+# for all that a call needs.
+_HOMES = {
+    "backend": "CONTRACT Backend Emulator",
+    "call": "Call",
+    "capabilities": "Capabilities ModelMetadata",
+    "client": "ProxyLLMClient",
+    "delta": "Delta Finish FinishReason ToolCall ToolCallDelta Usage",
+    "factory": "new_client",
+    "hookspecs": "hookimpl",
+    "messages": "DefaultMessageConverter MessageConverter ModelMessage",
+    "observers": "CallAbandoned CallFailed CallFinished CallStarted Event FirstDelta Observer",
+    "output": "ModelInferenceMetrics ModelOutput",
+    "params": "ProxyModelParameters",
+    "request": "ModelRequest ModelRequestContext",
+    "secrets": "Credential Secret",
+    "stream": "DeltaStream ModelStream Pieces SyncModelStream",
+    "timeouts": "Timeouts",
+    "tokens": "ProxyTokenizer TokenCount",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    """A public name, from its module."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"modelplug.{_HOME_OF.get(name, 'errors')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names, imported or not."""
+    return [*globals(), *__all__]
