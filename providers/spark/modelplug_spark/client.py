@@ -91,7 +91,7 @@ class SparkLLMClient(ProxyLLMClient):
             request, model, app_id=credential.app_id, warn=lambda told: call.note(warning=told)
         )
         message = encode_request(asked)
-        protocol = SparkProtocol(strict_sequence=options.sequence == "strict")
+        protocol = SparkProtocol(strict_sequence=options.sequence == "strict", scrub=call.scrub)
         query = _signed(endpoint, credential, call)
         async with connect(endpoint, query=query, call=call, on_refusal=_refused) as ws:
             ws.send(message)

@@ -18,7 +18,7 @@ when it was closed. The theory (sections 0 and 4 of the protocol notes):
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Literal, TypeAlias, TypeGuard
 
 from msgspec import UNSET, UnsetType
@@ -33,6 +33,7 @@ from modelplug import (
     TruncatedStreamError,
     Usage,
 )
+from modelplug.transport.faults import printable
 from modelplug_spark.codes import NOTICE, error_of
 from modelplug_spark.frames import (
     Choices,
@@ -72,6 +73,12 @@ TRANSITIONS: Final[dict[State, dict[Event, State]]] = {
 
 _NOTHING = ResponsePayload()
 
+_SAID_LIMIT = 2000
+"""Characters of a message of the service's that are kept."""
+
+_SID_LIMIT = 64
+"""Characters of a session's name; real ones have about 32 (4.4)."""
+
 _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
@@ -85,6 +92,7 @@ class SparkProtocol:
     Args:
         strict_sequence: whether a gap in the numbering, or another session's frame, is an
             error; else it is a warning, and the frame is taken as it comes.
+        scrub: takes secrets out of what the service says, which may repeat what it was sent.
 
     Attributes:
         state: where the conversation is.
@@ -93,15 +101,19 @@ class SparkProtocol:
         warnings: what looked odd and failed nothing; the reader may take them out.
     """
 
-    def __init__(self, *, strict_sequence: bool = True) -> None:
+    def __init__(
+        self, *, strict_sequence: bool = True, scrub: Callable[[str], str] = lambda said: said
+    ) -> None:
         self.state: State = "asked"
         self.failure: ProxyLLMError | None = None
         self.sid = ""
         self.warnings: list[str] = []
         self._strict = strict_sequence
+        self._scrub = scrub
         self._next_seq = 0
         self._previous: Response | None = None
         self._is_unordered = False
+        self._is_miscounted = False
         self._calls = 0
         self._usage: Usage | None = None
 
@@ -136,7 +148,10 @@ class SparkProtocol:
         """
         self._check()
         told = f"the service closed the connection (code {code}) before the answer's last frame"
-        self._meet("closed", TruncatedStreamError(told, provider_message=reason or None))
+        error = TruncatedStreamError(told, provider_message=reason or None)
+        # RFC 6455 section 7.4.1: 1003, 1008 and 1009 refuse what we sent, and would again.
+        error.retryable = code not in (1003, 1008, 1009)
+        self._meet("closed", error)
         self._check()
 
     def _check(self) -> None:
@@ -156,9 +171,9 @@ class SparkProtocol:
         """See to all that can be wrong with a frame, or odd, before it counts."""
         header, payload = frame.header, frame.payload or _NOTHING
         if not self.sid:
-            self.sid = header.sid
+            self.sid = self._plain(header.sid)[:_SID_LIMIT]
         if header.code not in (0, NOTICE):
-            raise error_of(header.code, header.message, self.sid)
+            raise error_of(header.code, self._plain(header.message), self.sid)
         if self.state == "finished":
             self._note(header)  # a notice may still come; all else is nobody's
             return
@@ -178,7 +193,7 @@ class SparkProtocol:
         state = self.state = TRANSITIONS[self.state][event]
         if header.code:
             if state == "failed":
-                raise error_of(header.code, header.message, self.sid)
+                raise error_of(header.code, self._plain(header.message), self.sid)
             self._note(header)
         pieces += deltas
         if state == "finished":
@@ -224,14 +239,24 @@ class SparkProtocol:
         prompt, completion, total = (counts.get(name) for name in _COUNTS)
         if _is_count(prompt) and _is_count(completion) and (total is None or _is_count(total)):
             return Usage(
-                prompt_tokens=prompt, completion_tokens=completion, total_tokens=total, raw=counts
+                prompt_tokens=prompt,
+                completion_tokens=completion,
+                total_tokens=total,
+                raw={name: value for name, value in counts.items() if _is_count(value)},
             )
-        self.warnings.append("the service's usage can't be read")
+        if not self._is_miscounted:  # one warning, however often it comes
+            self._is_miscounted = True
+            self.warnings.append("the service's usage can't be read")
         return None
+
+    def _plain(self, said: str) -> str:
+        """What the service said: first without secrets, then in one line, and only then cut."""
+        return printable(self._scrub(said), limit=_SAID_LIMIT)
 
     def _note(self, header: ResponseHeader) -> None:
         if header.code == NOTICE:
-            self.warnings.append(f"the service warns of this dialogue ({NOTICE}): {header.message}")
+            said = self._plain(header.message)
+            self.warnings.append(f"the service warns of this dialogue ({NOTICE}): {said}")
 
 
 def _event(header: ResponseHeader, choices: Choices | None, *, has_text: bool) -> Event:
@@ -249,4 +274,4 @@ def _event(header: ResponseHeader, choices: Choices | None, *, has_text: bool) -
 
 def _is_count(value: object) -> TypeGuard[int]:
     # Not isinstance: True is an int to Python, and no number of tokens.
-    return type(value) is int and value >= 0
+    return type(value) is int and 0 <= value < 2**53  # above, it is no count of anything
