@@ -47,6 +47,7 @@ RANKS = {
     "hookspecs": "L2.1",
     # L3: finding, loading and making.
     "plugins": "L3.0",
+    "worker": "L3.0",
     "registry": "L3.1",
     "factory": "L3.2",
     # L6: what stands on all of it. The public face is above the command line, which has no need

@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     from modelplug.stream import DeltaStream, ModelStream, Pieces, SyncModelStream
     from modelplug.timeouts import Timeouts
     from modelplug.tokens import ProxyTokenizer, TokenCount
+    from modelplug.worker import worker_stream
 
 __all__ = [
     "CONTRACT",
@@ -175,6 +176,7 @@ __all__ = [
     "WrongUseError",
     "hookimpl",
     "new_client",
+    "worker_stream",
 ]
 
 # Where the names are, but for the errors, which are all in one place. They are imported when
@@ -197,6 +199,7 @@ _HOMES = {
     "stream": "DeltaStream ModelStream Pieces SyncModelStream",
     "timeouts": "Timeouts",
     "tokens": "ProxyTokenizer TokenCount",
+    "worker": "worker_stream",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -100,6 +100,7 @@ from modelplug import (
     WrongUseError,
     hookimpl,
     new_client,
+    worker_stream,
 )
 
 # ---------------------------------------------------------------------------- values
@@ -526,4 +527,5 @@ def modelplug_backend(name: str) -> Backend | None:
 
 
 assert_type(CONTRACT, int)
+assert_type(worker_stream(new_client("acme"), {"messages": "hi"}), Iterator[ModelOutput])
 assert_type(modelplug_backend("acme"), Backend | None)
