@@ -32,7 +32,8 @@ class Call:
     Attributes:
         timeouts: the clocks of this call. The core keeps them; they are here for libraries
             that want to be told.
-        deadline: when the call must be over, by ``time.monotonic()``; None for never.
+        deadline: when the call must be over, by the event loop's clock, which is
+            ``time.monotonic()`` for asyncio's own loops; None for never.
         request_id: the caller's name for the call, to be passed on where the service takes one.
         attempt: 1 for the first try.
         phase: how far it has come; ``sent``: whether the service can have seen the request.

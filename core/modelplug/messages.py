@@ -155,6 +155,8 @@ class DefaultMessageConverter:
         kept = [message for message in messages if message.pass_to_model]
         if metadata is None or metadata.capabilities["system_role"] != "emulated":
             return kept
+        if any(message.role == "system" and _has_more_than_text(message) for message in kept):
+            return kept  # it can't be folded without a loss, and so will be refused
         return self._fold_system(kept)
 
     def _fold_system(self, messages: list[ModelMessage]) -> list[ModelMessage]:
@@ -166,6 +168,12 @@ class DefaultMessageConverter:
                 return rest
         # Nothing to put them in front of: the instructions themselves are the question.
         return [*rest, *(ModelMessage("human", text) for text in systems)]
+
+
+def _has_more_than_text(message: ModelMessage) -> bool:
+    return not isinstance(message.content, str) and any(
+        "text" not in part for part in message.content
+    )
 
 
 def _preceded(message: ModelMessage, text: str, separator: str) -> ModelMessage:

@@ -8,7 +8,7 @@ into the answer it reaches. So a delta costs a few slots, and text is joined onl
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING
 
 from modelplug.delta import Delta, Finish, FinishReason, ToolCall, ToolCallDelta, Usage
@@ -151,7 +151,7 @@ class ModelOutput:
         answer = self._answer = Answer(backend=backend, model=model)
         answer.deltas = [
             Delta(text, reasoning=reasoning, sources=sources, extra=extra),
-            *map(_piece, tool_calls),
+            *map(_piece, _numbered(tool_calls)),
         ]
         if (finish_reason, raw_finish_reason, usage) != (None, None, None):
             # An adapter may know what a call cost and not why it ended.
@@ -342,6 +342,14 @@ _new = object.__new__
 
 def _from_values(values: Mapping[str, object]) -> ModelOutput:
     return ModelOutput(**values)  # type: ignore[arg-type]  # the values of an output
+
+
+def _numbered(calls: Iterable[ToolCall]) -> Sequence[ToolCall]:
+    """The calls with an index each, for those that were made without one."""
+    calls = tuple(calls)
+    if len({call.index for call in calls}) == len(calls):
+        return calls
+    return [replace(call, index=at) for at, call in enumerate(calls)]
 
 
 def _piece(call: ToolCall) -> Delta:

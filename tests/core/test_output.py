@@ -421,3 +421,9 @@ def test_metrics_know_nothing_by_themselves() -> None:
     names = [name for name in ModelInferenceMetrics.__slots__ if name != "collect_index"]
     assert [None] * len(names) == [getattr(ModelInferenceMetrics(), name) for name in names]
     assert ModelInferenceMetrics().collect_index == 0
+
+
+def test_tool_calls_made_without_an_index_stay_apart() -> None:
+    """Calls of an output made by hand are numbered where they are not."""
+    calls = ModelOutput(tool_calls=[ToolCall(name="a"), ToolCall(name="b")]).tool_calls
+    assert [(call.index, call.name) for call in calls] == [(0, "a"), (1, "b")]
