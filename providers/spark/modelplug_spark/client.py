@@ -26,7 +26,7 @@ from modelplug.transport import Endpoint
 from modelplug.transport.websocket import WebSocket, connect
 from modelplug_spark.codes import Refusal, refused
 from modelplug_spark.frames import encode_request
-from modelplug_spark.models import DEFAULT, MODELS, SparkModel, find, with_base
+from modelplug_spark.models import DEFAULT, MODELS, SparkModel, placed
 from modelplug_spark.options import SparkOptions
 from modelplug_spark.protocol import SparkProtocol
 from modelplug_spark.question import question
@@ -39,7 +39,8 @@ class SparkLLMClient(ProxyLLMClient):
     """Talks to iFlytek Spark: one connection a request, as the service wants it (section 0.1).
 
     Any model of the table can be asked for, also by its aliases; the default one is that of
-    the config string, else ``proxy_api_version``, else ``generalv3.5``.
+    the config string, else ``proxy_api_version``, else ``generalv3.5``. One that isn't there
+    can be asked for if the configuration has its full URL and its domain.
     """
 
     @classmethod
@@ -49,46 +50,54 @@ class SparkLLMClient(ProxyLLMClient):
         """Make a client.
 
         Raises:
-            ModelNotFoundError: the default model isn't in the table.
+            ModelNotFoundError: the default model isn't in the table, and the configuration
+                lacks the URL or the domain of a hosted one.
             UnsupportedOptionError: a proxy is to be used.
         """
         if model_params.http_proxy:
             raise UnsupportedOptionError("spark connects directly, without http_proxy")
-        model = find(model_params.model or model_params.proxy_api_version or DEFAULT)
-        others = (each.name for each in MODELS if each is not model)
+        name = model_params.model or model_params.proxy_api_version or DEFAULT
+        model = _placed(name, model_params)
+        names = [each.name for each in MODELS]
+        # A hosted model's address is its own: no other is to be had there.
+        others = names if model.name in names else []
         return cls(
-            [model.name, *others],
+            [model.name, *(each for each in others if each != model.name)],
             context_length=model_params.max_context_size or model.context_length,
             executor=default_executor,
             params=model_params,
         )
 
     def capabilities(self, model: str | None = None) -> Capabilities:
-        """What a model of the table can do.
+        """What a model of the table, or the hosted one of the configuration, can do.
 
         Raises:
-            ModelNotFoundError: it isn't in the table.
+            ModelNotFoundError: it is neither.
         """
-        return find(model or self.default_model).capabilities
+        return _placed(model or self.default_model, self.params).capabilities
 
     def metadata(self, model: str) -> ModelMetadata:
         """What the table knows of a model; ``max_context_size`` of the params goes before.
 
         Raises:
-            ModelNotFoundError: it isn't in the table.
+            ModelNotFoundError: it isn't in the table, nor the hosted one of the configuration.
         """
-        known = find(model).metadata
+        known = _placed(model, self.params).metadata
         limit = self.params.max_context_size
         return replace(known, context_length=limit) if limit else known
 
     async def stream_deltas(self, request: ModelRequest, call: Call) -> DeltaStream:
         """See ``ProxyLLMClient.stream_deltas``."""
         options = self.options_for(request, SparkOptions)
-        model = self._model(request.model or self.default_model, options)
+        model = _placed(request.model or self.default_model, self.params, options.domain)
         endpoint = Endpoint.parse(model.url, allow_insecure=self.params.allow_insecure)
         credential = call.credential()
         asked = question(
-            request, model, app_id=credential.app_id, warn=lambda told: call.note(warning=told)
+            request,
+            model,
+            app_id=credential.app_id,
+            options=options,
+            warn=lambda told: call.note(warning=told),
         )
         message = encode_request(asked)
         protocol = SparkProtocol(strict_sequence=options.sequence == "strict", scrub=call.scrub)
@@ -106,12 +115,12 @@ class SparkLLMClient(ProxyLLMClient):
                     yield pieces
             raise protocol.failure
 
-    def _model(self, name: str, options: SparkOptions) -> SparkModel:
-        model = find(name)
-        if options.domain:
-            model = replace(model, domain=options.domain)
-        base = self.params.proxy_api_base
-        return with_base(model, base) if base else model
+
+def _placed(name: str, params: ProxyModelParameters, domain: str | None = None) -> SparkModel:
+    """A model where the params put it; ``domain`` goes before theirs."""
+    configured = params.options.get("domain")
+    domain = domain or (str(configured) if configured else None)
+    return placed(name, api_base=params.proxy_api_base, domain=domain)
 
 
 def _signed(endpoint: Endpoint, credential: Credential, call: Call) -> Secret:

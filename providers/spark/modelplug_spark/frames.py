@@ -22,9 +22,11 @@ from modelplug import BadRequestError, DecodeError, SchemaError
 
 __all__ = [
     "Chat",
+    "ChatTool",
     "Choices",
     "ChoicesText",
     "FunctionCall",
+    "Functions",
     "Message",
     "Misfit",
     "Parameter",
@@ -34,8 +36,10 @@ __all__ = [
     "Response",
     "ResponseHeader",
     "ResponsePayload",
+    "Thinking",
     "Turn",
     "UsageBlock",
+    "WebSearch",
     "decode_request",
     "decode_response",
     "encode_request",
@@ -51,15 +55,47 @@ class RequestHeader(Struct, omit_defaults=True, kw_only=True):
 
     app_id: str
     uid: str | UnsetType | None = UNSET
+    patch_id: list[str] | UnsetType | None = UNSET
+
+
+class Thinking(Struct):
+    """Whether a model thinks: ``enabled``, ``disabled`` or ``auto`` (D-X1HTTP; section 3.2)."""
+
+    type: str
+
+
+class WebSearch(Struct, omit_defaults=True, kw_only=True):
+    """How a model looks things up; what is left out is on, without sources, ``normal`` (D-Web)."""
+
+    enable: bool | UnsetType = UNSET
+    show_ref_label: bool | UnsetType = UNSET
+    search_mode: str | UnsetType = UNSET
+
+
+class ChatTool(Struct, omit_defaults=True, kw_only=True):
+    """A tool of the service's own; the only ``type`` is ``web_search`` (D-Web; section 3.2)."""
+
+    type: str
+    web_search: WebSearch | UnsetType | None = UNSET
 
 
 class Chat(Struct, omit_defaults=True, kw_only=True):
-    """``parameter.chat``: which model, and how it is to answer (section 3.2)."""
+    """``parameter.chat``: which model, and how it is to answer (section 3.2).
+
+    Some clients send ``chat_id: null`` (C).
+    """
 
     domain: str
     temperature: float | UnsetType = UNSET
     top_k: int | UnsetType = UNSET
+    top_p: float | UnsetType = UNSET
     max_tokens: int | UnsetType = UNSET
+    presence_penalty: float | UnsetType = UNSET
+    frequency_penalty: float | UnsetType = UNSET
+    chat_id: str | UnsetType | None = UNSET
+    auditing: str | UnsetType | None = UNSET
+    thinking: Thinking | UnsetType | None = UNSET
+    tools: list[ChatTool] | UnsetType | None = UNSET
 
 
 class Parameter(Struct, kw_only=True):
@@ -68,11 +104,15 @@ class Parameter(Struct, kw_only=True):
     chat: Chat
 
 
-class Turn(Struct, kw_only=True):
-    """One message (section 3.3). LangChain sends null for the content of a function call (C)."""
+class Turn(Struct, omit_defaults=True, kw_only=True):
+    """One message (section 3.3). LangChain sends null for the content of a function call (C).
+
+    ``content_type`` is ``image`` for an image in base64, else ``text`` (section 3.4).
+    """
 
     role: str
     content: str | None
+    content_type: str | UnsetType | None = UNSET
 
 
 class Message(Struct, kw_only=True):
@@ -81,10 +121,20 @@ class Message(Struct, kw_only=True):
     text: list[Turn]
 
 
-class RequestPayload(Struct, kw_only=True):
-    """The envelope of ``message``."""
+class Functions(Struct, kw_only=True):
+    """Functions that the model may call, as bare schemas (D-Android, S-Java; section 3.3).
+
+    Not typed further: a schema in OpenAI's wrapper was never refused, it did nothing (C).
+    """
+
+    text: list[dict[str, object]]
+
+
+class RequestPayload(Struct, omit_defaults=True, kw_only=True):
+    """The conversation, and what may be called in it."""
 
     message: Message
+    functions: Functions | UnsetType | None = UNSET
 
 
 class Request(Struct, kw_only=True):
@@ -142,8 +192,12 @@ class UsageBlock(Struct):
 
 
 class ResponsePayload(Struct, omit_defaults=True):
-    """What a frame is about; error frames have none. A list of sources may come without choices."""
+    """What a frame is about; error frames have none. A list of sources may come without choices.
 
+    ``plugins`` isn't typed: sources that can't be read are no reason to lose an answer.
+    """
+
+    plugins: object = UNSET
     choices: Choices | UnsetType | None = UNSET
     usage: UsageBlock | UnsetType | None = UNSET
 

@@ -1,126 +1,66 @@
-"""The models, one row each: where a model is asked, under which name, and what it takes.
+"""The models, one row each, and how a name leads to one.
 
 Facts cite their source by the keys of the project's protocol notes (section 10 there): the
 addresses, domains, context lengths and ranges are D-Web's and S-Java's table (section 1.1).
-Where the documentation changed over time, the newest value stands here.
+Where the documentation changed over time, the newest value stands here. Left out on purpose are
+V2.0 (``generalv2``, retired from the documentation), ``iflycode.ge`` (internal, never
+documented) and X2-Flash (seen over HTTP only).
 """
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
-from typing import Literal
-from urllib.parse import urlsplit
 
-from modelplug import Capabilities, ModelMetadata, ModelNotFoundError
+from modelplug import Capabilities, ModelNotFoundError
+from modelplug_spark.sparkmodel import NATIVE, UNSUPPORTED, Range, SparkModel
 
-__all__ = ["COMMON", "DEFAULT", "MODELS", "Range", "SparkModel", "find", "with_base"]
+__all__ = [
+    "COMMON",
+    "DEFAULT",
+    "MODELS",
+    "Range",
+    "SparkModel",
+    "find",
+    "hosted",
+    "placed",
+    "with_base",
+]
 
 DEFAULT = "generalv3.5"
 
+_HOST = "wss://spark-api.xf-yun.com"
+_4K, _8K, _32K, _64K, _128K = (kilo * 1024 for kilo in (4, 8, 32, 64, 128))
 
-@dataclass(frozen=True, slots=True)
-class Range:
-    """The values that a parameter may have, as the documentation writes them: ``[1,6]``, ``(0,1]``.
-
-    Attributes:
-        low, high: the bounds.
-        above_low: whether ``low`` itself is outside.
-    """
-
-    low: float
-    high: float
-    _: KW_ONLY
-    above_low: bool = False
-
-    def __contains__(self, value: float) -> bool:
-        """Whether ``value`` is allowed; NaN never is."""
-        return self.low <= value <= self.high and not (self.above_low and value == self.low)
-
-    def __str__(self) -> str:
-        """With a round bracket where a bound is outside."""
-        return f"{'(' if self.above_low else '['}{self.low:g},{self.high:g}]"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SparkModel:
-    """One model.
-
-    Attributes:
-        name: what requests call it; the same as its domain where the documentation has no other.
-        product: what the console calls it.
-        url: where it is asked.
-        domain: its name on the wire. Path and domain belong together: a wrong pair is refused
-            with 10003, 10004 or 11200 (L-Cow2252, C-10004, L-Cow1740; section 0.5).
-        context_length: tokens that the contents of a request may have together.
-        max_tokens, temperature, top_k: the ranges of section 3.2.
-        aliases: other names that are understood, for people who think in versions.
-        system_role: ``native`` if the documentation says so, ``none`` if nobody does, and
-            ``disputed`` where it says no and the official Java SDK says yes (section 1.1).
-    """
-
-    name: str
-    product: str
-    url: str
-    domain: str
-    context_length: int
-    max_tokens: Range
-    temperature: Range = Range(0, 1, above_low=True)
-    top_k: Range = Range(1, 6)
-    aliases: tuple[str, ...] = ()
-    system_role: Literal["native", "disputed", "none"] = "native"
-
-    @property
-    def path(self) -> str:
-        """The path of its URL: what a signature covers."""
-        return urlsplit(self.url).path
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What this plugin can do with the model. A disputed system role is not relied upon."""
-        native = self.system_role == "native"
-        return Capabilities(
-            native=_NATIVE + (("system_role",) if native else ()),
-            emulated=() if native else ("system_role",),
-            unsupported=_UNSUPPORTED,
-        )
-
-    @property
-    def metadata(self) -> ModelMetadata:
-        """The model, as listings show it."""
-        return ModelMetadata(
-            model=self.name,
-            context_length=self.context_length,
-            capabilities=self.capabilities,
-            ext_metadata={
-                "product": self.product,
-                "domain": self.domain,
-                "aliases": self.aliases,
-                "max_tokens": int(self.max_tokens.high),
-            },
-        )
-
-
-_NATIVE = ("streaming", "usage", "temperature", "max_new_tokens", "top_k")
-
-# Section 3.2 lists every parameter of the WebSocket form. top_p and the penalties came with X1
-# (D-X1HTTP, S-Java); there is no stop, seed or response format, and no role for a tool's result.
-_UNSUPPORTED = (
-    "top_p",
-    "seed",
-    "stop",
-    "stop_token_ids",
-    "presence_penalty",
-    "frequency_penalty",
-    "response_format",
-    "reasoning",
-    "echo",
-    "tool_role",
-    "images",
+_X15 = SparkModel(
+    name="spark-x",
+    product="Spark X1.5",
+    url=f"{_HOST}/v1/x1",
+    domain="spark-x",
+    context_length=_64K,
+    max_tokens=Range(1, 65_535),  # D-X1HTTP 2025-11-03
+    temperature=Range(0, 2, above_low=True),
+    top_p=Range(0, 1, above_low=True),
+    # As documented (D-X1HTTP 2025-11-03); the Java SDK's comment has [-2,10] for both.
+    presence_penalty=Range(0, 3),
+    frequency_penalty=Range(0, 1),
+    aliases=("x1.5",),
+    system_role="disputed",  # the roles that are listed are user, assistant and tool
+    functions="native",
+    thinking=True,
+    search="sources",
 )
 
-_HOST = "wss://spark-api.xf-yun.com"
-_4K, _8K, _32K, _128K = 4096, 8192, 32 * 1024, 128 * 1024
+_IMAGE = SparkModel(
+    name="image",
+    product="Spark image understanding (basic)",
+    url="wss://spark-api.cn-huabei-1.xf-yun.com/v2.1/image",
+    domain="general",
+    context_length=_8K,  # with the image (S-Java imgunderstandapi.md)
+    max_tokens=Range(1, _8K),
+    system_role="none",
+    images=True,
+)
 
 MODELS = (
     SparkModel(
@@ -142,6 +82,8 @@ MODELS = (
         max_tokens=Range(1, _8K),
         aliases=("v3", "v3.0", "v3.1", "pro"),
         system_role="disputed",
+        functions="disputed",
+        search="plain",  # the list of sources is Max's and Ultra's (D-Web newest)
     ),
     SparkModel(
         name="pro-128k",
@@ -151,6 +93,7 @@ MODELS = (
         context_length=_128K,
         max_tokens=Range(1, _4K),
         system_role="disputed",
+        functions="disputed",
     ),
     SparkModel(
         name="generalv3.5",
@@ -160,6 +103,8 @@ MODELS = (
         context_length=_8K,
         max_tokens=Range(1, _8K),
         aliases=("v3.5", "max"),
+        functions="native",
+        search="sources",
     ),
     SparkModel(
         name="max-32k",
@@ -168,6 +113,7 @@ MODELS = (
         domain="max-32k",
         context_length=_32K,
         max_tokens=Range(1, _8K),
+        functions="disputed",
     ),
     SparkModel(
         name="4.0Ultra",
@@ -177,10 +123,54 @@ MODELS = (
         context_length=_32K,  # 8192 until it was upgraded to X1.5 in 2026 (D-Web newest)
         max_tokens=Range(1, _32K),
         aliases=("v4", "v4.0", "ultra"),
+        functions="native",
+        search="sources",
+    ),
+    # Routed to X1.5 by now (D-X1HTTP), so it takes what that takes, but for the length of the
+    # answer, which was never documented otherwise under this name (D-X1WS).
+    replace(
+        _X15, name="x1", product="Spark X1", domain="x1", max_tokens=Range(1, _32K), aliases=()
+    ),
+    _X15,
+    # Its WebSocket form is known by its address, its domain and thinking (D-Android); lengths,
+    # functions and search are from clients' code (C; section 11.7), ranges X1.5's for want of own.
+    replace(
+        _X15,
+        name="x2",
+        product="Spark X2",
+        url=f"{_HOST}/x2",
+        context_length=192_000,
+        max_tokens=Range(1, 192_000),
+        aliases=("spark-x2",),
+    ),
+    SparkModel(
+        name="kjwx",
+        product="Spark science literature",
+        url="wss://spark-openapi-n.cn-huabei-1.xf-yun.com/v1.1/chat_kjwx",
+        domain="kjwx",
+        context_length=_8K,
+        max_tokens=Range(1, _4K),  # not stated: Lite's (section 1.1)
+        system_role="none",
+    ),
+    SparkModel(
+        name="multilang",
+        product="Spark multilingual",
+        url="wss://spark-api-n.xf-yun.com/v1.1/chat_multilang",
+        domain="multilang",
+        context_length=_8K,  # neither length is documented: Lite's (G)
+        max_tokens=Range(1, _4K),
+        system_role="none",
+    ),
+    _IMAGE,
+    replace(
+        _IMAGE,
+        name="imagev3",
+        product="Spark image understanding (advanced)",
+        domain="imagev3",
     ),
 )
 
-COMMON = Capabilities(native=_NATIVE, emulated=("system_role",), unsupported=_UNSUPPORTED)
+COMMON = Capabilities(native=NATIVE, emulated=("system_role",), unsupported=UNSUPPORTED)
 """What holds for every model of the table."""
 
 # casefold, because people write 4.0ultra and Pro-128K; the wire gets the table's own spelling.
@@ -202,8 +192,45 @@ def find(name: str) -> SparkModel:
     meant = f"did you mean {_BY_NAME[near[0]].name}? " if near else ""
     raise ModelNotFoundError(
         f"there is no Spark model {name!r}",
-        hint=f"{meant}known are {', '.join(model.name for model in MODELS)}",
+        hint=f"{meant}known are {', '.join(model.name for model in MODELS)}; "
+        "for a hosted or fine-tuned one configure api_base, a full URL, and domain",
     )
+
+
+def hosted(name: str, *, url: str, domain: str) -> SparkModel:
+    """A model of the MaaS platform, fine-tuned or a third party's (D-MaaS-WS; section 1.1).
+
+    Its functions are HTTP's alone, its search is not this one's. That prompt and answer share
+    32767 tokens is left to the service, which counts them.
+    """
+    return SparkModel(
+        name=name,
+        product="Spark MaaS",
+        url=url,
+        domain=domain,
+        context_length=_8K,
+        max_tokens=Range(1, _32K),
+        temperature=Range(0, 1),
+    )
+
+
+def placed(name: str, *, api_base: str | None = None, domain: str | None = None) -> SparkModel:
+    """The model called ``name`` where a configuration puts it.
+
+    Args:
+        name: as for ``find``; any name where both of the others say enough.
+        api_base: see ``with_base``.
+        domain: its name on the wire, where it isn't the table's.
+
+    Raises:
+        ModelNotFoundError: it isn't in the table, and there is no full URL or no domain.
+    """
+    if name.casefold() not in _BY_NAME and domain and api_base and not _is_origin(api_base):
+        return hosted(name, url=api_base.strip(), domain=domain)
+    model = find(name)
+    if domain:
+        model = replace(model, domain=domain)
+    return with_base(model, api_base) if api_base else model
 
 
 def with_base(model: SparkModel, api_base: str) -> SparkModel:
@@ -215,6 +242,9 @@ def with_base(model: SparkModel, api_base: str) -> SparkModel:
             path is added.
     """
     base = api_base.strip()
-    origin = base.rstrip("/")
-    is_origin = "/" not in origin.partition("://")[2]
-    return replace(model, url=origin + model.path if is_origin else base)
+    url = base.rstrip("/") + model.path if _is_origin(base) else base
+    return replace(model, url=url)
+
+
+def _is_origin(base: str) -> bool:
+    return "/" not in base.strip().rstrip("/").partition("://")[2]

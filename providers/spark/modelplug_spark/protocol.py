@@ -9,6 +9,7 @@ when it was closed. The theory (sections 0 and 4 of the protocol notes):
   an answer whole: a close proves nothing, not even a polite one (4.6).
 - The status that counts is the one in ``choices``; old servers have it in the header (4.1).
 - A frame may be empty: no text yet, or a list of sources without ``choices`` (4.1, 4.3).
+  Sources are handed out, and are no piece of the answer: a notice after them alone fails.
 - Any other code ends the conversation, in whatever frame it comes, at the start or in the
   middle of the answer, mostly without a payload (D-MaaS-WS; 4.5).
 - But 10019 is a notice that comes after all of the answer, which it doesn't take back
@@ -43,6 +44,7 @@ from modelplug_spark.frames import (
     ResponsePayload,
     decode_response,
 )
+from modelplug_spark.sources import sources_of
 
 __all__ = ["TRANSITIONS", "Event", "SparkProtocol", "State"]
 
@@ -114,6 +116,7 @@ class SparkProtocol:
         self._previous: Response | None = None
         self._is_unordered = False
         self._is_miscounted = False
+        self._has_odd_sources = False
         self._calls = 0
         self._usage: Usage | None = None
 
@@ -182,6 +185,8 @@ class SparkProtocol:
             return
         if payload.usage:
             self._usage = self._counted(payload.usage.text)
+        if payload.plugins is not UNSET and payload.plugins is not None:
+            pieces += self._sources(payload.plugins)
         self._advance(header, choices, pieces)
 
     def _advance(
@@ -229,6 +234,15 @@ class SparkProtocol:
                 deltas.append(Delta(item.content or "", reasoning=item.reasoning_content or ""))
         return deltas
 
+    def _sources(self, plugins: object) -> list[Delta]:
+        """What a search found; one that can't be read is no reason to lose the answer (4.3)."""
+        sources, readable = sources_of(plugins)
+        # One warning, as for disorder.
+        if not readable and not self._has_odd_sources:
+            self._has_odd_sources = True
+            self.warnings.append("the service's list of sources can't be read")
+        return [Delta(sources=sources)] if sources else []
+
     def _tool_call(self, call: FunctionCall) -> ToolCallDelta:
         """A whole call in one piece, without an id; one an answer at the most (4.2)."""
         self._calls += 1
@@ -255,8 +269,9 @@ class SparkProtocol:
 
     def _note(self, header: ResponseHeader) -> None:
         if header.code == NOTICE:
-            said = self._plain(header.message)
-            self.warnings.append(f"the service warns of this dialogue ({NOTICE}): {said}")
+            self.warnings.append(
+                f"the service warns of this dialogue ({NOTICE}): {self._plain(header.message)}"
+            )
 
 
 def _event(header: ResponseHeader, choices: Choices | None, *, has_text: bool) -> Event:

@@ -1,17 +1,16 @@
-"""A request of the contract as the message that Spark takes: roles, ranges, the user's name."""
+"""A request of the contract as the message that Spark takes: who asks, what, and with what."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
-from typing import TypeVar
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from modelplug import ModelMessage, ModelRequest, UnsupportedOptionError
+from modelplug_spark.chat import chat
 from modelplug_spark.frames import (
-    Chat,
     Message,
     Parameter,
     Request,
@@ -19,11 +18,13 @@ from modelplug_spark.frames import (
     RequestPayload,
     Turn,
 )
-from modelplug_spark.models import Range, SparkModel
+from modelplug_spark.images import image_turn, without_images
+from modelplug_spark.options import SparkOptions
+from modelplug_spark.policy import Policy
+from modelplug_spark.sparkmodel import SparkModel
+from modelplug_spark.tools import functions
 
 __all__ = ["question", "user_id"]
-
-NumberT = TypeVar("NumberT", int, float)
 
 _ROLES = {"system": "system", "human": "user", "ai": "assistant"}
 
@@ -35,6 +36,7 @@ def question(
     model: SparkModel,
     *,
     app_id: str,
+    options: SparkOptions,
     warn: Callable[[str], None],
 ) -> Request:
     """The one message of a conversation (section 3 of the protocol notes).
@@ -43,34 +45,27 @@ def question(
         request: with converted messages.
         model: which is asked.
         app_id: who asks.
+        options: the backend's own.
         warn: is told of what was left out, where the request wants a warning for it.
 
     Raises:
         UnsupportedOptionError: a parameter out of the documented range, a role or a content
-            that can't be sent.
+            that can't be sent, something that the model doesn't have.
+        BadRequestError: a tool or an image that can't be one.
     """
-
-    def within(name: str, value: NumberT | None, allowed: Range) -> NumberT | UnsetType:
-        """``value`` if it may be sent; else the request's own policy decides."""
-        if value is None or _fits(value, allowed, whole=name != "temperature"):
-            return UNSET if value is None else value
-        told = f"{name} {value!r} is outside {allowed}, the range of {model.name}"
-        if request.on_unsupported in (None, "error"):
-            raise UnsupportedOptionError(told, hint=f"give one in {allowed}, or leave it out")
-        if request.on_unsupported == "warn":
-            warn(f"left out: {told}")
-        return UNSET
-
-    chat = Chat(
-        domain=model.domain,
-        temperature=within("temperature", request.temperature, model.temperature),
-        top_k=within("top_k", request.top_k, model.top_k),
-        max_tokens=within("max_new_tokens", request.max_new_tokens, model.max_tokens),
+    policy = Policy(request, warn)
+    header = RequestHeader(
+        app_id=app_id,
+        uid=user_id(request.context.user_name) or UNSET,
+        patch_id=[*options.patch_id] or UNSET,
     )
-    header = RequestHeader(app_id=app_id, uid=user_id(request.context.user_name) or UNSET)
-    text = Message(text=_turns(request.messages))
     return Request(
-        header=header, parameter=Parameter(chat=chat), payload=RequestPayload(message=text)
+        header=header,
+        parameter=Parameter(chat=chat(request, model, options=options, policy=policy)),
+        payload=RequestPayload(
+            message=Message(text=_conversation(request.messages, model)),
+            functions=functions(request, model, policy),
+        ),
     )
 
 
@@ -87,9 +82,11 @@ def user_id(name: str | None) -> str | None:
     return hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:_UID_LENGTH]
 
 
-def _fits(value: object, allowed: Range, *, whole: bool) -> bool:
-    kinds = (int,) if whole else (int, float)
-    return isinstance(value, kinds) and not isinstance(value, bool) and value in allowed
+def _conversation(messages: Sequence[ModelMessage], model: SparkModel) -> list[Turn]:
+    """The turns, behind the image where the model is asked about one (section 3.4)."""
+    if not model.images:
+        return _turns(messages)
+    return [image_turn(messages), *_turns(without_images(messages))]
 
 
 def _turns(messages: Sequence[ModelMessage]) -> list[Turn]:

@@ -8,31 +8,32 @@ wrong: signatures and clocks (section 2), schema, ranges and domains (sections 3
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from msgspec import UNSET
-
-from modelplug_spark.answers import chunks, compose, cut, tokens
+from modelplug_spark.answers import chunks
 from modelplug_spark.frames import (
     Choices,
     ChoicesText,
     Misfit,
-    Request,
     Response,
     ResponseHeader,
     ResponsePayload,
-    UsageBlock,
     decode_request,
     encode_response,
 )
 from modelplug_spark.gateway import Account, Refused, Upgrade, refusal
 from modelplug_spark.models import MODELS, SparkModel
+from modelplug_spark.replies import Reply, reply
+from modelplug_spark.sources import plugins_of
 from modelplug_spark.validation import Fault, faults, misfit
 
 __all__ = ["Settings", "SparkService", "sid_of"]
 
-_BY_PATH = {model.path: model for model in MODELS}
+# Several models may share a path: their domains tell them apart (section 1.1).
+_BY_PATH: Mapping[str, Sequence[SparkModel]] = {
+    model.path: [each for each in MODELS if each.path == model.path] for model in MODELS
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,12 +44,15 @@ class Settings:
         account: who is let in.
         empty_last: whether the last frame has no text but the usage alone. Both were recorded;
             a text there catches clients that drop it (section 4.1).
+        bare_sources: whether the frame with the sources of a search comes without ``choices``.
+            It may (G; section 4.3), and other SDKs crash on it.
         strict_host: see gateway.Upgrade.
         strict_uid: see validation.faults.
     """
 
     account: Account
     empty_last: bool = False
+    bare_sources: bool = False
     strict_host: bool = False
     strict_uid: bool = False
 
@@ -90,10 +94,12 @@ class SparkService:
             message: what the client sent.
             now: seconds since the epoch.
         """
-        sid, model = sid_of(message, now), _BY_PATH[path]
+        sid = sid_of(message, now)
         request = decode_request(message)
         if isinstance(request, Misfit):
             return _refused(misfit(request, now), sid)
+        domain, models = request.parameter.chat.domain, _BY_PATH[path]
+        model = next((each for each in models if each.domain == domain), models[0])
         settings = self._settings
         fault = next(
             faults(
@@ -107,9 +113,7 @@ class SparkService:
         )
         if fault is not None:
             return _refused(fault, sid)
-        text = _answer(request, model)
-        pieces = [*chunks(text), *([""] if settings.empty_last else [])]
-        return _frames(pieces, sid, _usage(request, text))
+        return _frames(_payloads(reply(request, model), settings), sid)
 
 
 def sid_of(message: bytes, now: float) -> str:
@@ -122,46 +126,47 @@ def sid_of(message: bytes, now: float) -> str:
     return f"cht{digest[:8]}@dx{round(now * 1000):011x}b8{digest[8:13]}"
 
 
-def _answer(request: Request, model: SparkModel) -> str:
-    chat = request.parameter.chat
-    told = {"temperature": chat.temperature, "top_k": chat.top_k, "max_tokens": chat.max_tokens}
-    settings = {name: value for name, value in told.items() if isinstance(value, int | float)}
-    turns = request.payload.message.text
-    text = compose(turns, product=model.product, domain=model.domain, settings=settings)
-    return text if chat.max_tokens is UNSET else cut(text, chat.max_tokens)
+def _payloads(answer: Reply, settings: Settings) -> list[ResponsePayload]:
+    """What the frames say, in order: the sources, then the pieces; the usage comes last."""
+    pieces = _pieces(answer, empty_last=settings.empty_last)
+    bare = []
+    if answer.sources and settings.bare_sources:
+        bare = [ResponsePayload()]
+    elif answer.sources:
+        pieces.insert(0, ChoicesText(content="", role="assistant", index=0))
+    payloads = bare + [
+        ResponsePayload(choices=Choices(seq=seq, text=[piece])) for seq, piece in enumerate(pieces)
+    ]
+    if answer.sources:
+        payloads[0].plugins = plugins_of(answer.sources)
+    payloads[-1].usage = answer.usage
+    return payloads
 
 
-def _usage(request: Request, answer: str) -> UsageBlock:
-    """The counts of the last frame; ``total`` is what is billed (section 4.1)."""
-    texts = [turn.content or "" for turn in request.payload.message.text]
-    prompt, completion = tokens(*texts), tokens(answer)
-    return UsageBlock(
-        text={
-            "question_tokens": tokens(texts[-1]),
-            "prompt_tokens": prompt,
-            "completion_tokens": completion,
-            "total_tokens": prompt + completion,
-        }
-    )
-
-
-def _frames(pieces: Iterable[str], sid: str, usage: UsageBlock) -> list[bytes]:
-    contents = [*pieces]
-    last = len(contents) - 1
-    return [
-        _frame(content, sid, seq=seq, usage=usage if seq == last else None)
-        for seq, content in enumerate(contents)
+def _pieces(answer: Reply, *, empty_last: bool) -> list[ChoicesText]:
+    """Thinking, whose content is empty, and then text; or a call alone (sections 4.1, 4.2)."""
+    if answer.call is not None:
+        return [ChoicesText(content="", role="assistant", index=0, function_call=answer.call)]
+    thinking = [
+        ChoicesText(content="", role="assistant", index=0, reasoning_content=piece)
+        for piece in chunks(answer.thinking)
+    ]
+    contents = [*chunks(answer.text), *([""] if empty_last else [])]
+    return thinking + [
+        ChoicesText(content=content, role="assistant", index=0) for content in contents
     ]
 
 
-def _frame(content: str, sid: str, *, seq: int, usage: UsageBlock | None) -> bytes:
-    """One frame; its status is 0 first, 1 then, 2 last, in both places (section 4.1)."""
-    status = 2 if usage else min(seq, 1)
-    text = ChoicesText(content=content, role="assistant", index=0)
-    choices = Choices(status=status, seq=seq, text=[text])
-    payload = ResponsePayload(choices=choices, usage=usage or UNSET)
-    header = ResponseHeader(code=0, message="Success", sid=sid, status=status)
-    return encode_response(Response(header=header, payload=payload))
+def _frames(payloads: Sequence[ResponsePayload], sid: str) -> list[bytes]:
+    """The frames; their status is 0 first, 1 then, 2 last, in both places (section 4.1)."""
+    frames = []
+    for number, payload in enumerate(payloads):
+        status = 2 if payload.usage else min(number, 1)
+        if payload.choices:
+            payload.choices.status = status
+        header = ResponseHeader(code=0, message="Success", sid=sid, status=status)
+        frames.append(encode_response(Response(header=header, payload=payload)))
+    return frames
 
 
 def _refused(fault: Fault, sid: str) -> list[bytes]:

@@ -44,7 +44,7 @@ from modelplug_spark.models import MODELS
 from modelplug_spark.service import Settings, SparkService
 from modelplug_spark.signing import date_of
 from tests.providers.spark.upstream import says, upstream
-from tests.providers.spark.wire import COUNTS, SID, error, frame
+from tests.providers.spark.wire import COUNTS, SID, encoded, error, frame
 from tests.support.leaks import our_locals
 
 ACCOUNT = Account(app_id="12345678", api_key="key-of-the-tests", api_secret="secret-of-the-tests")
@@ -67,6 +67,8 @@ def emulated(emulator: SparkEmulator, config: str = "spark", **overrides: object
     account = {f"api_{name}": told[f"api_{name}"] for name in ("key", "secret")}
     return client_of(told["url"], config, **{"api_app_id": told["app_id"], **account, **overrides})
 
+
+PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}
 
 WHOLE = (frame("Hel", 0, status=0), frame("lo", 1), frame("!", 2, status=2, usage=COUNTS))
 
@@ -91,7 +93,8 @@ async def test_an_answer_streams() -> None:
 def test_every_model_answers(emulator: SparkEmulator, model: Any) -> None:
     """At its own path, under its own domain, whatever its other base."""
     client = emulated(emulator, f"spark:{model.name}")
-    output = client.sync_generate("How are you?")
+    parts = [{"type": "text", "text": "How are you?"}, *([PICTURE] if model.images else [])]
+    output = client.sync_generate([{"role": "user", "content": parts}])
     assert f"{model.product} ({model.domain})" in output.text
 
 
@@ -247,6 +250,45 @@ async def test_the_domain_is_an_option() -> None:
     async with upstream(says(*WHOLE)) as service:
         await client_of(service.url, "spark?domain=patch").generate("hi")
     assert service.questions[0]["parameter"]["chat"]["domain"] == "patch"
+
+
+async def test_a_hosted_model_is_asked_where_it_is() -> None:
+    """MaaS: at a full URL, under a service id, over a connection that the server leaves open."""
+
+    async def play(connection: ServerConnection) -> None:
+        for message in WHOLE:
+            await connection.send(message, text=True)
+        await connection.wait_closed()
+
+    config = "spark:xdeepseekv3?domain=service-id&patch_id=0,lora&chat_id=c-1&temperature=0"
+    async with upstream(play) as service:
+        client = client_of(f"{service.url}/v1.1/chat", config)
+        output = await client.generate("hi")
+    sent = service.questions[0]
+    assert (output.text, output.model) == ("Hello!", "xdeepseekv3")
+    assert sent["header"] == {"app_id": ACCOUNT.app_id, "patch_id": ["0", "lora"]}
+    chat = {"domain": "service-id", "temperature": 0, "chat_id": "c-1"}
+    assert (chat, "/v1.1/chat") == (sent["parameter"]["chat"], urlsplit(service.targets[0]).path)
+    assert client.model_names == ("xdeepseekv3",)
+    assert client.capabilities()["tools"] == "unsupported"
+
+
+async def test_sources_are_on_the_output() -> None:
+    """Of a frame without choices too; a list that can't be read is a warning."""
+    page = {"index": 1, "url": "https://x.example/", "title": "x"}
+    frames = [
+        encoded(
+            {
+                "header": {"code": 0, "sid": SID, "status": 0},
+                "payload": {"plugins": {"text": [{"content": content}]}},
+            }
+        )
+        for content in (json.dumps([page]), "{oops")
+    ]
+    async with upstream(says(*frames, *WHOLE)) as service:
+        output = await client_of(service.url).generate("hi")
+    assert (output.sources, output.text) == ((page,), "Hello!")
+    assert output.warnings == ("the service's list of sources can't be read",)
 
 
 # ------------------------------------------------------------------------------- failures

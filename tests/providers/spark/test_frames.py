@@ -14,6 +14,7 @@ from msgspec import UNSET
 from modelplug import BadRequestError, DecodeError, ProtocolError, SchemaError
 from modelplug_spark.frames import (
     Chat,
+    ChatTool,
     Choices,
     ChoicesText,
     FunctionCall,
@@ -26,8 +27,10 @@ from modelplug_spark.frames import (
     Response,
     ResponseHeader,
     ResponsePayload,
+    Thinking,
     Turn,
     UsageBlock,
+    WebSearch,
     decode_request,
     decode_response,
     encode_request,
@@ -69,12 +72,9 @@ def test_the_smallest_request_is_the_documentations() -> None:
 
 @pytest.mark.parametrize(("name", "number"), response_goldens())
 def test_a_golden_response_is_understood_and_encoded_alike(name: str, number: int) -> None:
-    """The known fields survive both ways; lists of sources aren't read as yet."""
+    """The known fields survive both ways, lists of sources included."""
     message = golden(name)[number]
-    assert isinstance(message, dict)
     response = decode_response(encoded(message))
-    if "payload" in message:
-        message["payload"].pop("plugins", None)
     assert message == json.loads(encode_response(response))
 
 
@@ -106,6 +106,35 @@ def test_a_function_call_is_read() -> None:
 def test_an_error_frame_has_no_payload() -> None:
     """The header is all there is."""
     assert decode_response(error(11200, "no")).payload is UNSET
+
+
+def test_every_extra_of_a_request_is_read() -> None:
+    """Sections 3.1 to 3.4: fine-tuning, thinking, search, functions, images; nulls besides."""
+    chat = {
+        "domain": "spark-x",
+        "top_p": 0.5,
+        "chat_id": None,
+        "thinking": {"type": "auto"},
+        "tools": [{"type": "web_search", "web_search": {"search_mode": "deep"}}],
+    }
+    message = {
+        "header": {"app_id": "12345678", "patch_id": ["0"]},
+        "parameter": {"chat": chat},
+        "payload": {
+            "message": {"text": [{"role": "user", "content": "x", "content_type": "image"}]},
+            "functions": {"text": [{"name": "f", "anything": [None]}]},
+        },
+    }
+    request = decode_request(encoded(message))
+    assert isinstance(request, Request)
+    assert request.parameter.chat == Chat(
+        domain="spark-x",
+        top_p=0.5,
+        chat_id=None,
+        thinking=Thinking("auto"),
+        tools=[ChatTool(type="web_search", web_search=WebSearch(search_mode="deep"))],
+    )
+    assert message == json.loads(encode_request(request))
 
 
 def test_zero_is_sent_and_null_never() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modelplug import ModelNotFoundError
-from modelplug_spark.models import COMMON, DEFAULT, MODELS, Range, SparkModel, find, with_base
+from modelplug_spark.models import COMMON, DEFAULT, MODELS, find, placed, with_base
 
 ROWS = [
     ("lite", "/v1.1/chat", "lite", 8192, 4096),
@@ -14,7 +14,23 @@ ROWS = [
     ("generalv3.5", "/v3.5/chat", "generalv3.5", 8192, 8192),
     ("max-32k", "/chat/max-32k", "max-32k", 32768, 8192),
     ("4.0Ultra", "/v4.0/chat", "4.0Ultra", 32768, 32768),
+    ("x1", "/v1/x1", "x1", 65536, 32768),
+    ("spark-x", "/v1/x1", "spark-x", 65536, 65535),
+    ("x2", "/x2", "spark-x", 192000, 192000),
+    ("kjwx", "/v1.1/chat_kjwx", "kjwx", 8192, 4096),
+    ("multilang", "/v1.1/chat_multilang", "multilang", 8192, 4096),
+    ("image", "/v2.1/image", "general", 8192, 8192),
+    ("imagev3", "/v2.1/image", "imagev3", 8192, 8192),
 ]
+
+HOSTS = {
+    "kjwx": "spark-openapi-n.cn-huabei-1.xf-yun.com",
+    "multilang": "spark-api-n.xf-yun.com",
+    "image": "spark-api.cn-huabei-1.xf-yun.com",
+    "imagev3": "spark-api.cn-huabei-1.xf-yun.com",
+}
+
+MAAS = "wss://maas-api.cn-huabei-1.xf-yun.com/v1.1/chat"
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
@@ -23,7 +39,7 @@ def test_a_row_is_what_the_documentation_says(row: tuple[str, str, str, int, int
     model = find(row[0])
     limit = int(model.max_tokens.high)
     assert row == (model.name, model.path, model.domain, model.context_length, limit)
-    assert model.url == f"wss://spark-api.xf-yun.com{model.path}"
+    assert model.url == f"wss://{HOSTS.get(row[0], 'spark-api.xf-yun.com')}{model.path}"
 
 
 def test_every_model_is_tested() -> None:
@@ -46,6 +62,8 @@ def test_every_model_is_tested() -> None:
         ("4.0ultra", "4.0Ultra"),
         ("general", "lite"),
         ("Pro-128K", "pro-128k"),
+        ("x1.5", "spark-x"),
+        ("Spark-X2", "x2"),
     ],
 )
 def test_a_model_is_found_by_its_aliases(spelling: str, name: str) -> None:
@@ -59,9 +77,9 @@ def test_no_two_models_share_a_spelling() -> None:
     assert sorted(set(spellings)) == sorted(spellings)
 
 
-def test_no_two_models_share_a_path() -> None:
-    """A path tells which model is meant: the service relies on it."""
-    assert len(MODELS) == len({model.path for model in MODELS})
+def test_path_and_domain_tell_a_model() -> None:
+    """The service relies on it: several models may share the one or the other."""
+    assert len(MODELS) == len({(model.path, model.domain) for model in MODELS})
 
 
 def test_an_unknown_model_names_the_nearest_and_all() -> None:
@@ -106,42 +124,38 @@ def test_another_base_keeps_the_domain() -> None:
     assert with_base(find("lite"), "ws://127.0.0.1:1/x").domain == "lite"
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
-def test_a_model_streams_and_counts(model: SparkModel) -> None:
-    """Every text model does what the parameters of section 3.2 allow, and no more."""
-    claims = model.capabilities
-    names = ("streaming", "usage", "temperature", "max_new_tokens", "top_k", "stop", "top_p")
-    states = ["native"] * 5 + ["unsupported"] * 2
-    assert states == [claims[name] for name in names]
-    assert all(COMMON.supports(name) <= claims.supports(name) for name in COMMON.to_dict())
+def test_what_is_common_holds_for_every_model() -> None:
+    """No model claims less than the backend does."""
+    for model in MODELS:
+        claims = model.capabilities
+        assert all(COMMON.supports(name) <= claims.supports(name) for name in COMMON.to_dict())
+
+
+def test_a_model_that_nobody_knows_is_taken_with_url_and_domain() -> None:
+    """As MaaS has them: its own ranges, its own address, no functions."""
+    model = placed("xdeepseekv3", api_base=f" {MAAS}", domain="service-id")
+    assert (model.name, model.url, model.domain) == ("xdeepseekv3", MAAS, "service-id")
+    assert (str(model.temperature), str(model.max_tokens)) == ("[0,1]", "[1,32768]")
+    assert (model.functions, model.search, model.thinking) == ("none", "none", False)
 
 
 @pytest.mark.parametrize(
-    ("name", "support"),
-    [("lite", "emulated"), ("generalv3", "emulated"), ("max", "native"), ("ultra", "native")],
+    ("base", "domain"),
+    [(None, "x"), (MAAS, None), ("wss://maas.example", "x"), ("wss://maas.example/", "x")],
+    ids=["no url", "no domain", "origin", "slash"],
 )
-def test_the_system_role_is_native_where_the_documentation_says_so(name: str, support: str) -> None:
-    """Max and Ultra take system messages; for the others they are folded."""
-    assert support == find(name).capabilities["system_role"]
+def test_a_model_that_nobody_knows_needs_both(base: str | None, domain: str | None) -> None:
+    """Else it may as well be a typo, and the nearest is named, with the way out."""
+    with pytest.raises(ModelNotFoundError) as caught:
+        placed("generalv3.6", api_base=base, domain=domain)
+    assert caught.value.hint is not None
+    assert "did you mean generalv3.5?" in caught.value.hint
+    assert "api_base, a full URL, and domain" in caught.value.hint
 
 
-def test_the_metadata_tells_what_the_table_knows() -> None:
-    """Listings see the product and the domain."""
-    known = find("ultra").metadata
-    assert (known.model, known.context_length) == ("4.0Ultra", 32768)
-    assert known.ext_metadata["product"] == "Spark 4.0 Ultra"
-
-
-@pytest.mark.parametrize(
-    ("value", "inside"),
-    [(0, False), (0.01, True), (1, True), (1.01, False), (float("nan"), False)],
-)
-def test_a_range_may_leave_its_lower_bound_out(value: float, inside: bool) -> None:
-    """``(0,1]`` has 1 and not 0."""
-    assert inside is (value in Range(0, 1, above_low=True))
-
-
-def test_a_range_is_written_as_in_the_documentation() -> None:
-    """Round and square brackets say what is inside."""
-    assert str(Range(0, 1, above_low=True)) == "(0,1]"
-    assert str(Range(1, 8192)) == "[1,8192]"
+def test_a_known_model_may_be_placed_elsewhere() -> None:
+    """At another base, under another domain, with its own ranges; else it is the table's."""
+    model = placed("MAX", api_base="ws://127.0.0.1:1", domain="patch")
+    assert (model.url, model.domain) == ("ws://127.0.0.1:1/v3.5/chat", "patch")
+    assert model.max_tokens == find("max").max_tokens
+    assert placed("max") is find("max")

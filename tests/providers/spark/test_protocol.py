@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,6 +97,45 @@ def test_a_function_call_is_a_whole_tool_call() -> None:
     assert Delta(tool_call=call) == pieces[0]
     assert isinstance(pieces[1], Finish)
     assert (pieces[1].reason, conversation.done) == ("tool_calls", True)
+
+
+PAGE = {"index": 1, "url": "https://example.org/", "title": "例子"}
+
+
+def with_plugins(content: object, seq: int | None = None, **header: object) -> bytes:
+    """A frame with a plugin's record, with a piece of the answer beside it or without."""
+    message = json.loads(frame("a", seq)) if seq is not None else {"payload": {}}
+    message["header"] = {"code": 0, "sid": SID, **header}
+    message["payload"]["plugins"] = {"text": [{"name": "ifly_search", "content": content}]}
+    return encoded(message)
+
+
+def test_sources_come_before_the_answer() -> None:
+    """As a delta of their own, though their frame has no choices."""
+    _, pieces = reported("response_sources")
+    assert [Delta(sources=[PAGE]), Delta("见例子。")] == pieces[:2]
+
+
+def test_sources_may_come_with_a_piece() -> None:
+    """Both are handed out."""
+    _, pieces = conversed(with_plugins(json.dumps([PAGE]), 0), frame("b", 1, status=2))
+    assert [Delta(sources=[PAGE]), Delta("a"), Delta("b"), Finish()] == pieces
+
+
+@pytest.mark.parametrize("content", ["{oops", "{}", None, 7, "[1]"])
+def test_sources_that_cannot_be_read_cost_no_answer(content: object) -> None:
+    """One warning for all of them; the text is whole."""
+    odd = [with_plugins(content), with_plugins(content, 0), frame("b", 1, status=2)]
+    conversation, pieces = conversed(*odd)
+    assert [Delta("a"), Delta("b"), Finish()] == pieces
+    assert conversation.warnings == ["the service's list of sources can't be read"]
+
+
+def test_sources_alone_are_no_answer() -> None:
+    """A notice after them has nothing to keep."""
+    conversation, pieces = conversed(with_plugins(json.dumps([PAGE])), error(10019, "x"))
+    assert [Delta(sources=[PAGE])] == pieces
+    assert isinstance(conversation.failure, ContentFilterError)
 
 
 def test_an_error_frame_fails_the_conversation() -> None:

@@ -13,16 +13,28 @@ from msgspec import UNSET
 from modelplug import ModelRequest, ModelRequestContext, UnsupportedOptionError
 from modelplug_spark.frames import Request, encode_request
 from modelplug_spark.models import find
+from modelplug_spark.options import SparkOptions
 from modelplug_spark.question import question, user_id
 from tests.providers.spark.wire import golden
 
+PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}
+
 
 def asked(
-    request: ModelRequest, *, model: str = "max", warnings: list[str] | None = None
+    request: ModelRequest,
+    *,
+    model: str = "max",
+    warnings: list[str] | None = None,
+    **options: object,
 ) -> Request:
     """The message of a request for a model."""
-    told = [] if warnings is None else warnings
-    return question(request, find(model), app_id="12345678", warn=told.append)
+    return question(
+        request,
+        find(model),
+        app_id="12345678",
+        options=SparkOptions.model_validate(options),
+        warn=([] if warnings is None else warnings).append,
+    )
 
 
 def roles(request: ModelRequest) -> list[tuple[str, str | None]]:
@@ -144,6 +156,40 @@ def test_a_part_that_is_no_text_is_refused(part: dict[str, object]) -> None:
     messages = [{"role": "user", "content": [{"type": "text", "text": "a"}, part]}]
     with pytest.raises(UnsupportedOptionError):
         asked(ModelRequest(messages=messages))
+
+
+def test_a_fine_tuned_model_is_named_in_the_header() -> None:
+    """By its resources; nothing is there where there are none."""
+    request = ModelRequest(messages="hi")
+    assert asked(request, patch_id=["0", "lora"]).header.patch_id == ["0", "lora"]
+    assert asked(request).header.patch_id is UNSET
+
+
+def test_an_image_stands_in_front_of_the_conversation() -> None:
+    """Whichever message it came with; its text stays where it was."""
+    parts = [{"type": "text", "text": "a"}, PICTURE]
+    request = ModelRequest(
+        messages=[
+            {"role": "user", "content": parts},
+            {"role": "assistant", "content": "b"},
+            {"role": "user", "content": "c"},
+        ]
+    )
+    turns = asked(request, model="image").payload.message.text
+    assert [(turn.role, turn.content, turn.content_type) for turn in turns] == [
+        ("user", "aGk=", "image"),
+        ("user", "a", UNSET),
+        ("assistant", "b", UNSET),
+        ("user", "c", UNSET),
+    ]
+
+
+def test_functions_go_beside_the_conversation() -> None:
+    """As bare schemas."""
+    tool = {"type": "function", "function": {"name": "f"}}
+    payload = asked(ModelRequest(messages="hi", tools=[tool])).payload
+    assert payload.functions
+    assert payload.functions.text[0]["name"] == "f"
 
 
 @pytest.mark.parametrize(

@@ -19,13 +19,23 @@ SERVICE = SparkService(Settings(account=ACCOUNT))
 HOST = "127.0.0.1:8080"
 
 
-def asked(content: str = "How are you?", *, domain: str = "generalv3.5", **chat: object) -> bytes:
+IMAGE = {"role": "user", "content": "aGk=", "content_type": "image"}
+
+
+def asked(
+    content: str = "How are you?",
+    *,
+    domain: str = "generalv3.5",
+    image: bool = False,
+    **chat: object,
+) -> bytes:
     """A question."""
+    text = [*([IMAGE] if image else []), {"role": "user", "content": content}]
     return encoded(
         {
             "header": {"app_id": ACCOUNT.app_id},
             "parameter": {"chat": {"domain": domain, **chat}},
-            "payload": {"message": {"text": [{"role": "user", "content": content}]}},
+            "payload": {"message": {"text": text}},
         }
     )
 
@@ -49,7 +59,8 @@ def test_every_model_is_served_at_its_path(model: SparkModel) -> None:
         HOST, model.path, key=ACCOUNT.api_key, secret=ACCOUNT.api_secret, date=date_of(NOW)
     )
     assert SERVICE.authorize(model.path, query, HOST, NOW) is None
-    assert model.product in text_of(answered(asked(domain=model.domain), path=model.path))
+    question = asked(domain=model.domain, image=model.images)
+    assert model.product in text_of(answered(question, path=model.path))
 
 
 def test_a_stranger_is_refused() -> None:
@@ -121,6 +132,47 @@ def test_the_last_frame_may_be_empty() -> None:
     assert text_of(answered(asked())) == text_of(frames)
     assert frames[-1]["payload"]["choices"]["text"][0]["content"] == ""
     assert frames[-1]["payload"]["choices"]["status"] == 2
+
+
+SEARCH = {"type": "web_search", "web_search": {"show_ref_label": True}}
+
+
+def test_thinking_comes_before_the_answer() -> None:
+    """In frames of its own, whose content is empty; all are numbered as one answer."""
+    frames = answered(asked(domain="spark-x"), path="/v1/x1")
+    choices = [frame["payload"]["choices"] for frame in frames]
+    thinks = ["reasoning_content" in each["text"][0] for each in choices]
+    assert sorted(thinks, reverse=True) == thinks
+    assert (thinks[0], thinks[-1]) == (True, False)
+    assert [each["seq"] for each in choices] == [*range(len(frames))]
+    assert keys(frames[0]) == keys(golden("response_reasoning")[0])
+
+
+def test_a_call_is_one_frame_of_the_documented_shape() -> None:
+    """The golden one's, with the last status and a usage."""
+    question = json.loads(asked("what does weather say"))
+    question["payload"]["functions"] = {"text": [{"name": "weather"}]}
+    frames = answered(encoded(question))
+    assert [keys(golden("response_function_call")[0])] == [keys(frame) for frame in frames]
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_sources_come_first(bare: bool) -> None:
+    """With an empty piece of the answer beside them, or without choices where that is wanted."""
+    service = SparkService(Settings(account=ACCOUNT, bare_sources=bare))
+    frames = answered(asked(tools=[SEARCH]), service=service)
+    with_sources = ["plugins" in frame["payload"] for frame in frames]
+    assert [True] + [False] * (len(frames) - 1) == with_sources
+    assert ("choices" in frames[0]["payload"]) is not bare
+    contents = [
+        each["payload"]["choices"]["text"][0]["content"]
+        for each in frames
+        if "choices" in each["payload"]
+    ]
+    assert (contents[0] == "", bool(contents[1])) == (not bare, True)
+    numbers = [each["payload"]["choices"]["seq"] for each in frames if "choices" in each["payload"]]
+    assert [*range(len(numbers))] == numbers
+    assert [frames[0]["header"]["status"], frames[-1]["header"]["status"]] == [0, 2]
 
 
 def test_an_answer_ends_at_its_limit() -> None:

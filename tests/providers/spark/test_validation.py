@@ -69,6 +69,17 @@ ACCEPTED = {
     "null content": lambda message: message["payload"]["message"]["text"][2].update(content=None),
     "functions": lambda message: message["payload"].update(functions={"text": []}),
     "user after user": turns("user", "user"),
+    "null functions": lambda message: message["payload"].update(functions=None),
+    "wrapped functions": lambda message: message["payload"].update(
+        functions={"text": [{"type": "function", "function": {"name": "f"}}]}
+    ),
+    "null tools": chat(tools=None),
+    "other tools": chat(tools=[{"type": "function", "function": {"name": "f"}}]),
+    "search": chat(tools=[{"type": "web_search", "web_search": {"search_mode": "deep"}}]),
+    "bare search": chat(tools=[{"type": "web_search"}]),
+    "thinking where there is none": chat(thinking={"type": "disabled"}),
+    "penalty where there is none": chat(presence_penalty=99),
+    "patch_id": header(patch_id=["0"]),
 }
 
 
@@ -172,10 +183,89 @@ REFUSED: dict[str, tuple[bytes, int, str]] = {
 }
 
 
+REFUSED.update(
+    {
+        "thinking": (
+            changed(chat(thinking={"type": "hard"})),
+            10004,
+            f"RequestParamsError:{STAMP} '$.parameter.chat.thinking.type' value is invalid",
+        ),
+        "search mode": (
+            changed(chat(tools=[{"type": "web_search", "web_search": {"search_mode": "wide"}}])),
+            10004,
+            f"RequestParamsError:{STAMP} "
+            "'$.parameter.chat.tools[0].web_search.search_mode' value is invalid",
+        ),
+        "patch_id": (
+            changed(header(patch_id=["x" * 33])),
+            10004,
+            f"RequestParamsError:{STAMP} '$.header.patch_id' value is invalid",
+        ),
+        "image": (
+            changed(
+                lambda message: message["payload"]["message"]["text"][1].update(
+                    content_type="image"
+                )
+            ),
+            10163,
+            f"EngineParamsError:{STAMP} content_type image is not supported",
+        ),
+    }
+)
+
+
 @pytest.mark.parametrize(("message", "code", "text"), REFUSED.values(), ids=REFUSED)
 def test_a_fault_has_its_code_and_text(message: bytes, code: int, text: str) -> None:
     """Section 5: the platform's schema, the engine's ranges, the licence, the context."""
     assert Fault(code, text) == found(message)[0]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "allowed"),
+    [
+        ("temperature", 2.1, "(0,2]"),
+        ("top_p", 0, "(0,1]"),
+        ("presence_penalty", 3.1, "[0,3]"),
+        ("frequency_penalty", 1.1, "[0,1]"),
+        ("max_tokens", 65536, "[1,65535]"),
+    ],
+)
+def test_the_x_family_has_ranges_of_its_own(field: str, value: float, allowed: str) -> None:
+    """Those of the table."""
+    message = changed(chat(domain="spark-x", **{field: value}), turns("user"))
+    told = f"EngineParamsError:{STAMP} '$.parameter.chat.{field}' must be in {allowed}"
+    assert [Fault(10163, told)] == found(message, model="spark-x")
+
+
+IMAGES: dict[str, tuple[list[dict[str, str]], str | None]] = {
+    "right": ([{"content": "aGk=", "content_type": "image"}, {"content": "x"}], None),
+    "none": ([{"content": "x"}], "one image must be the first content"),
+    "late": (
+        [{"content": "x"}, {"content": "aGk=", "content_type": "image"}, {"content": "x"}],
+        "one image must be the first content",
+    ),
+    "two": (
+        [{"content": "aGk=", "content_type": "image"}] * 2 + [{"content": "x"}],
+        "one image must be the first content",
+    ),
+    "url": (
+        [{"content": "https://x.example", "content_type": "image"}, {"content": "x"}],
+        "image is not base64, or too large",
+    ),
+}
+
+
+@pytest.mark.parametrize(("items", "told"), IMAGES.values(), ids=IMAGES)
+@pytest.mark.parametrize("model", ["image", "imagev3"])
+def test_one_image_comes_first(model: str, items: list[dict[str, str]], told: str | None) -> None:
+    """In base64, under the domain of either model: "general" is no old Lite here."""
+    text = [{"role": "user", **item} for item in items]
+    message = changed(
+        chat(domain=find(model).domain),
+        lambda message: message["payload"]["message"].update(text=text),
+    )
+    expected = [Fault(10163, f"EngineParamsError:{STAMP} {told}")] if told else []
+    assert expected == found(message, model=model)
 
 
 def test_lite_has_no_system_role() -> None:

@@ -1,0 +1,151 @@
+"""The parameters of a request: ranges, thinking, web search."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import pytest
+
+from modelplug import ModelRequest, UnsupportedOptionError
+from modelplug_spark.chat import chat
+from modelplug_spark.models import find
+from modelplug_spark.options import SparkOptions
+from modelplug_spark.policy import Policy
+
+
+def sent(model: str, options: Mapping[str, object] | None = None, /, **fields: Any) -> Any:
+    """``parameter.chat`` of a request as it goes out, but for the domain."""
+    request = ModelRequest(messages="hi", **fields)
+    made = chat(
+        request,
+        find(model),
+        options=SparkOptions.model_validate(options or {}),
+        policy=Policy(request, list[str]().append),
+    )
+    told = json.loads(msgspec.json.encode(made))
+    assert told.pop("domain") == find(model).domain
+    return told
+
+
+def test_the_x_family_takes_every_parameter() -> None:
+    """Each under the service's name."""
+    fields: dict[str, Any] = {"temperature": 2, "top_k": 6, "top_p": 0.95}
+    fields |= {"presence_penalty": 3, "frequency_penalty": 0}
+    expected = {**fields, "max_tokens": 65535}
+    assert expected == sent("spark-x", max_new_tokens=65535, **fields)
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "value", "allowed"),
+    [
+        ("spark-x", "temperature", 2.1, "(0,2]"),
+        ("spark-x", "top_p", 0, "(0,1]"),
+        ("spark-x", "presence_penalty", -0.1, "[0,3]"),
+        ("x2", "frequency_penalty", 1.1, "[0,1]"),
+        ("x1", "max_new_tokens", 32769, "[1,32768]"),
+        ("max", "temperature", 1.1, "(0,1]"),
+    ],
+)
+def test_a_range_is_the_models_own(model: str, name: str, value: float, allowed: str) -> None:
+    """The error names it."""
+    fields: dict[str, Any] = {name: value}
+    with pytest.raises(UnsupportedOptionError) as caught:
+        sent(model, **fields)
+    assert f"{name} {value} is outside {allowed}, the range of" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("option", "reasoning", "thinking"),
+    [
+        (None, None, None),
+        ("auto", None, "auto"),
+        ("disabled", None, "disabled"),
+        (None, "none", "disabled"),
+        (None, "low", "enabled"),
+        (None, {"effort": "none"}, "disabled"),
+        (None, {"effort": "high"}, "enabled"),
+        (None, {"summary": "auto"}, "enabled"),
+        ("disabled", "high", "enabled"),
+        ("auto", "none", "disabled"),
+    ],
+    ids=str,
+)
+def test_thinking_is_on_or_off(option: str | None, reasoning: Any, thinking: str | None) -> None:
+    """No effort is off, any other is on; the contract's field goes before the option."""
+    told = sent("spark-x", {"thinking": option}, reasoning=reasoning)
+    assert ({"thinking": {"type": thinking}} if thinking else {}) == told
+
+
+@pytest.mark.parametrize("model", ["lite", "max", "ultra", "image"])
+def test_what_does_not_think_cannot_be_told_to(model: str) -> None:
+    """Nor not to."""
+    with pytest.raises(UnsupportedOptionError, match="whether to think"):
+        sent(model, {"thinking": "disabled"})
+    assert sent(model, {"thinking": "disabled"}, on_unsupported="drop") == {}
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "search"),
+    [
+        (
+            "max",
+            {"search": True},
+            {"enable": True, "show_ref_label": False, "search_mode": "normal"},
+        ),
+        (
+            "ultra",
+            {"search": "deep", "show_sources": True},
+            {"enable": True, "show_ref_label": True, "search_mode": "deep"},
+        ),
+        (
+            "pro",
+            {"search": "normal"},
+            {"enable": True, "show_ref_label": False, "search_mode": "normal"},
+        ),
+        ("spark-x", {"search": False, "show_sources": True}, {"enable": False}),
+    ],
+)
+def test_a_search_is_a_tool_of_the_services_own(
+    model: str, options: dict[str, object], search: object
+) -> None:
+    """In the form of section 3.2."""
+    assert sent(model, options) == {"tools": [{"type": "web_search", "web_search": search}]}
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "told"),
+    [
+        ("lite", {"search": True}, "lite has no web search"),
+        ("max-32k", {"search": "deep"}, "max-32k has no web search"),
+        ("pro", {"search": True, "show_sources": True}, "doesn't name the sources"),
+    ],
+)
+def test_a_search_that_is_not_there_is_refused(
+    model: str, options: dict[str, object], told: str
+) -> None:
+    """Before the wire."""
+    with pytest.raises(UnsupportedOptionError, match=told):
+        sent(model, options)
+
+
+def test_what_is_refused_may_be_left_out() -> None:
+    """A search that can't name its sources is one without them."""
+    options: dict[str, object] = {"search": True, "show_sources": True}
+    told = sent("pro", options, on_unsupported="drop")
+    assert told["tools"][0]["web_search"]["show_ref_label"] is False
+    assert sent("lite", options, on_unsupported="drop") == {}
+
+
+@pytest.mark.parametrize("options", [{}, {"search": False}, {"show_sources": True}], ids=str)
+def test_no_search_needs_no_word(options: dict[str, object]) -> None:
+    """Where there is none, there is nothing to switch off."""
+    assert sent("lite", options) == {}
+
+
+def test_sessions_and_auditing_are_passed_on() -> None:
+    """As they are."""
+    options: dict[str, object] = {"chat_id": "c-1", "auditing": "default"}
+    assert options == sent("lite", options)
