@@ -27,7 +27,7 @@ SILENT.disabled = True
 def frame(
     text: str = "", *, status: int = 1, seq: int = 0, code: int = 0, message: str = "Success"
 ) -> str:
-    """A Spark frame; one with a code has no payload (spark-protocol section 4.5)."""
+    """A Spark frame; one with a code has no payload (SOURCES.md section 4.5)."""
     header = {"code": code, "message": message, "sid": "cht000b0c24@dx1916602ea10b808550"}
     if code:
         return json.dumps({"header": {**header, "status": 2}})
