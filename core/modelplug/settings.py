@@ -55,6 +55,8 @@ class Settings:
         """
         settings = cls(fields={}, defaults={}, options={})
         for name, value in values.items():
+            if value is None:
+                continue
             kind, full = _kind(name)
             nested = value if full in ("defaults", "options") else {full: value}
             part: dict[str, object] = getattr(settings, full if nested is value else kind)

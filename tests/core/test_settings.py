@@ -82,3 +82,9 @@ def test_a_credential_set_comes_from_one_origin() -> None:
 def test_core_names_are_reserved() -> None:
     """Full and short names of params and request defaults are the core's."""
     assert {"api_key", "proxy_api_key", "temperature", "backend", "timeouts"} <= RESERVED_OPTIONS
+
+
+def test_none_is_not_set() -> None:
+    """A name whose value is None is as good as left out, whatever it is the name of."""
+    values = {"options": None, "defaults": {"seed": None}, "api_base": None, "delay": None}
+    assert Settings() == Settings.of(values)
