@@ -136,3 +136,10 @@ def test_a_provider_s_client_is_there(package: str, name: str) -> None:
 def test_providers_come_in_by_the_public_door(name: str) -> None:
     """Ours are found where a stranger's are."""
     assert [found.name for found in entry_points(group="modelplug.backends", name=name)] == [name]
+
+
+def test_modules_are_there_as_attributes() -> None:
+    """``modelplug.errors`` and the like work after ``import modelplug`` alone."""
+    code = "import modelplug; print(modelplug.errors.ServerError.code, modelplug.stream.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "611 modelplug.stream\n"

@@ -206,6 +206,8 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split
 
 def __getattr__(name: str) -> object:
     """A public name, from its module."""
+    if name in _HOMES or name == "errors":
+        return import_module(f"modelplug.{name}")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"modelplug.{_HOME_OF.get(name, 'errors')}"), name)

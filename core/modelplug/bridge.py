@@ -60,7 +60,7 @@ class LoopThread:
 
         def begin() -> None:
             task = self.loop.create_task(_settle(coroutine, result))
-            result.add_done_callback(lambda _: self._cancel(task, result))
+            result.add_done_callback(lambda done: self._cancel(task, done))
 
         try:
             self.loop.call_soon_threadsafe(begin, context=contextvars.copy_context())
@@ -306,7 +306,11 @@ class BlockingSource(Generic[T]):
         self._executor = executor
         self._is_last = is_last
         self._items: deque[T] = deque()
-        self._space = threading.Semaphore(_HIGH_WATER)
+        # Tokens in a queue, not a semaphore: a finaliser may give one back while this very
+        # thread takes one, which only a SimpleQueue bears.
+        self._space: SimpleQueue[None] = SimpleQueue()
+        for _ in range(_HIGH_WATER):
+            self._space.put(None)
         self._waiter: asyncio.Future[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._job: Future[None] | None = None
@@ -333,13 +337,13 @@ class BlockingSource(Generic[T]):
             if not self._items and not self._ended:
                 await self._waiter
             self._waiter = None
-        self._space.release()
+        self._space.put(None)
         return self._items.popleft()
 
     def stop(self) -> None:
         """Let the thread go without waiting for it; from any thread, as often as you like."""
         self._stopped = self._ended = True
-        self._space.release()
+        self._space.put(None)
         if self._job is not None:
             self._job.cancel()  # it may still be waiting for a thread
 
@@ -372,7 +376,7 @@ class BlockingSource(Generic[T]):
     def _play(self, generator: Iterator[T]) -> None:
         try:
             for item in generator:
-                self._space.acquire()
+                self._space.get()
                 if self._stopped:
                     break
                 self._items.append(item)

@@ -40,7 +40,14 @@ from modelplug.errors import ConfigError, MissingCredentialError, UnsupportedOpt
 from modelplug.secrets import Credential, Secret
 from modelplug.timeouts import Timeouts
 
-__all__ = ["ProxyModelParameters", "RequestDefaults", "SecretReference", "fitted", "validated"]
+__all__ = [
+    "ProxyModelParameters",
+    "RequestDefaults",
+    "SecretReference",
+    "as_defaults",
+    "fitted",
+    "validated",
+]
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -151,7 +158,7 @@ class RequestDefaults(BaseModel):
     on_unsupported: Literal["error", "warn", "drop"] | None = None
 
 
-def _as_defaults(values: Mapping[str, object] | RequestDefaults) -> Mapping[str, object]:
+def as_defaults(values: Mapping[str, object] | RequestDefaults) -> Mapping[str, object]:
     """What is set of some request defaults, validated."""
     if not isinstance(values, RequestDefaults):
         values = validated(RequestDefaults, values, whose="request defaults", fit=True)
@@ -205,7 +212,7 @@ class ProxyModelParameters(BaseModel):
     max_context_size: Annotated[int, Field(gt=0)] | None = None
     llm_client_class: str | None = None
     options: Mapping[str, object] = Field(default_factory=dict)
-    defaults: Annotated[Mapping[str, object], BeforeValidator(_as_defaults)] = Field(
+    defaults: Annotated[Mapping[str, object], BeforeValidator(as_defaults)] = Field(
         default_factory=dict
     )
     timeouts: Timeouts | None = None

@@ -16,6 +16,7 @@ from modelplug.params import (
     ProxyModelParameters,
     RequestDefaults,
     SecretReference,
+    as_defaults,
     fitted,
     read_variable,
 )
@@ -58,13 +59,17 @@ class Settings:
             if value is None:
                 continue
             kind, full = _kind(name)
-            nested = value if full in ("defaults", "options") else {full: value}
-            part: dict[str, object] = getattr(settings, full if nested is value else kind)
+            is_nested = full in ("defaults", "options")
+            nested = value if is_nested else {full: value}
+            if isinstance(nested, RequestDefaults):
+                nested = as_defaults(nested)
+            part: dict[str, object] = getattr(settings, full if is_nested else kind)
             if not isinstance(nested, Mapping):
                 raise ConfigError(f"{full} is a mapping, not a {type(value).__name__}")
-            for each in part.keys() & nested.keys():
+            given = {each: its for each, its in nested.items() if its is not None}
+            for each in part.keys() & given.keys():
                 raise ConfigError(f"{each} is given twice", hint="leave one of them out")
-            part.update({each: its for each, its in nested.items() if its is not None})
+            part.update(given)
         return settings
 
     @classmethod

@@ -321,6 +321,10 @@ class ModelStream:
         try:
             async with asyncio.timeout(CLEANUP_SECONDS):
                 await close()
+        except asyncio.CancelledError:
+            if _is_being_cancelled():
+                raise
+            log.warning("a plugin's clean-up was cancelled by itself")
         except Exception as error:  # noqa: BLE001  # nobody is left to be told, the outcome stands
             log.warning("a plugin's clean-up failed: %s", type(error).__name__)
 
@@ -436,7 +440,7 @@ def _outcome(failure: BaseException, *, is_cancelled: bool) -> BaseException:
 
 def _weight(output: ModelOutput) -> int:
     """What an output costs while it waits for its reader: 1, and 1 more for each 4 KiB."""
-    return 1 + (len(output.delta) + len(output.reasoning_delta)) // 4096
+    return 1 + (len(output.delta or "") + len(output.reasoning_delta or "")) // 4096
 
 
 class SyncModelStream:

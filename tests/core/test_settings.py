@@ -6,6 +6,7 @@ import pytest
 
 from modelplug import ProxyModelParameters
 from modelplug.configstring import ConfigString
+from modelplug.params import RequestDefaults
 from modelplug.settings import RESERVED_OPTIONS, Settings, merged
 
 
@@ -88,3 +89,15 @@ def test_none_is_not_set() -> None:
     """A name whose value is None is as good as left out, whatever it is the name of."""
     values = {"options": None, "defaults": {"seed": None}, "api_base": None, "delay": None}
     assert Settings() == Settings.of(values)
+
+
+def test_defaults_may_be_given_as_their_model() -> None:
+    """Request defaults that were validated before are taken as they are."""
+    values = {"defaults": RequestDefaults(temperature=0.5), "seed": 1}
+    assert Settings(defaults={"temperature": 0.5, "seed": 1}) == Settings.of(values)
+
+
+def test_none_is_no_second_value() -> None:
+    """A name that is None in one place and set in another is given once."""
+    values = {"temperature": 0.5, "defaults": {"temperature": None}}
+    assert Settings(defaults={"temperature": 0.5}) == Settings.of(values)

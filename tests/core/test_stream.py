@@ -7,7 +7,7 @@ import gc
 import threading
 import traceback
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
 import pytest
@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelplug import (
+    Call,
     CallAbandoned,
     CallFailed,
     CallFinished,
@@ -26,6 +27,7 @@ from modelplug import (
     FirstDelta,
     LifecycleError,
     ModelOutput,
+    ModelRequest,
     ModelStream,
     PluginContractError,
     ProxyLLMClient,
@@ -632,3 +634,28 @@ def test_a_close_while_the_stream_begins_ends_it() -> None:
     with pytest.raises(LifecycleError):
         list(stream)
     assert not client.calls or client.aborted.wait(5)
+
+
+class SelfCancelling(AsyncScripted):
+    """A provider that cancels something of its own when it cleans up."""
+
+    async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Delta]:
+        """An answer, then a clean-up that ends in CancelledError."""
+        try:
+            yield Delta("a")
+            yield Finish()  # type: ignore[misc]  # deltas and a finish
+        finally:
+            raise asyncio.CancelledError
+
+
+@directions
+def test_a_clean_up_that_cancels_itself_costs_no_answer(ask: Ask) -> None:
+    """A CancelledError of the provider's own, after its finish, is nobody's cancellation."""
+    assert ask(SelfCancelling(), "hi")[-1].text == "a"
+
+
+@directions
+def test_a_later_delta_may_lack_its_reasoning(ask: Ask) -> None:
+    """A None where text belongs, further on, doesn't tell sync and async apart."""
+    client = AsyncScripted(Delta("a"), Delta("b", reasoning=None), Finish())  # type: ignore[arg-type]
+    assert ask(client, "hi")[-1].text == "ab"
