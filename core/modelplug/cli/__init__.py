@@ -25,3 +25,10 @@ def main() -> None:
         app(prog_name="modelplug")
     except KeyboardInterrupt:  # while it was being imported; later ones are the app's
         sys.exit(130)
+    except OSError as error:  # help and version are written before any command runs
+        # Not above: it needs click, too.
+        from modelplug.cli.terminal import drop_output
+
+        drop_output()
+        sys.stderr.write(f"error: standard output can't be written: {error.strerror}\n")
+        sys.exit(1)

@@ -53,3 +53,19 @@ def test_ctrl_c_during_import_ends_quietly(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "modelplug.cli.app", Interrupting("app"))
     with pytest.raises(SystemExit, match="130"):
         cli.main()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device on this system")
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_a_full_disk_is_told_in_one_line(option: str) -> None:
+    """Help and version that can't be written end with a message and status 1, no traceback."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "modelplug.cli", option],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
