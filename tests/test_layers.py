@@ -35,23 +35,33 @@ RANKS = {
     "configstring": "L1.1",
     "observers": "L1.1",
     "secrets": "L1.1",
-    "tokens": "L1.1",
+    "vocabulary": "L1.1",
     "call": "L1.2",
     "params": "L1.2",
+    "configfile": "L1.3",
+    "tokens": "L1.2",
     "settings": "L1.3",
+    "trimming": "L1.3",
+    "profiles": "L1.4",
     # L2: the contract, and what providers build on.
     "backend": "L2.0",
     "stream": "L2.0",
     "transport": "L2.0",
     "client": "L2.1",
     "hookspecs": "L2.1",
+    "schema": "L2.1",
     # L3: finding, loading and making.
     "plugins": "L3.0",
     "worker": "L3.0",
     "registry": "L3.1",
-    "factory": "L3.2",
+    "configuration": "L3.2",
+    "factory": "L3.3",
+    "explanation": "L3.4",
+    # L4: for everybody's tests.
+    "testing": "L4.0",
+    "fixtures": "L4.1",
     # L6: what stands on all of it. The public face is above the command line, which has no need
-    # of it; between factory and cli is room for testing (L4) and conformance (L5).
+    # of it; between testing and cli is room for conformance (L5).
     "cli": "L6.0",
     "": "L9.0",
 }
@@ -60,7 +70,10 @@ RANKS = {
 LIBRARIES = {
     "": {"packaging", "pluggy", "pydantic", "pydantic_core"},
     "cli": {"click", "rich"},
+    "fixtures": {"pytest"},
+    "testing": {"trustme", "websockets"},
     "transport": {"websockets"},
+    "vocabulary": {"tiktoken"},
     "modelplug_echo": {"pydantic"},
     "modelplug_spark": {"msgspec", "pydantic", "websockets"},
 }
@@ -85,6 +98,8 @@ MAY_MAKE = {
     "modelplug.bridge": {"threading.Thread", "asyncio.new_event_loop"},
     # Name look-ups that hang must not starve the app's own threads.
     "modelplug.transport.dial": {"concurrent.futures.ThreadPoolExecutor"},
+    # A client that blocks must not stop the server that should show it.
+    "modelplug.testing.threads": {"asyncio.Runner", "threading.Thread"},
 }
 """Module to what it may make; the command line, which owns its process, is asked nothing."""
 
@@ -191,12 +206,13 @@ def upward(module: Module) -> list[str]:
 
 
 def unexplained(module: Module) -> list[str]:
-    """Own imports inside functions outside the command line, or without a comment that says why."""
+    """Own imports in functions, but for command line and fixtures with a comment that says why."""
     lines = module.source.splitlines()
     return [
         f"{module.name}:{each.line} defers the import of {each.target}"
         for each in own_imports(module)
-        if each.deferred and not (module.unit == "cli" and _is_explained(lines[: each.line - 1]))
+        if each.deferred
+        and not (module.unit in ("cli", "fixtures") and _is_explained(lines[: each.line - 1]))
     ]
 
 
@@ -223,13 +239,14 @@ def _of_provider(module: Module) -> set[str]:
 
 
 def inner(module: Module) -> list[str]:
-    """Imports of the core that aren't of its public names or of its transport."""
+    """Imports of the core that aren't of its public names, of its transport or of its testing."""
     public = {f"modelplug.{name}" for name in modelplug.__all__}
+    packages = ("modelplug.transport.", "modelplug.testing.")
     return [
         f"{module.name}:{each.line} imports {each.target}"
         for each in imports(module.tree)
         if root_of(each.target) == "modelplug"
-        if each.target not in public and not each.target.startswith("modelplug.transport.")
+        if each.target not in public and not each.target.startswith(packages)
     ]
 
 
@@ -307,7 +324,7 @@ class TestManners:
     @OF_CORE
     def test_core_names_no_provider(self, module: Module) -> None:
         """No list of providers can drift where there is none."""
-        assert re.findall(r"modelplug_(?!backend\b)\w+", module.source) == []
+        assert re.findall(r"modelplug_(?!(backend|model|no_network)\b)\w+", module.source) == []
 
     @EVERY
     def test_one_module_reads_the_environment(self, module: Module) -> None:

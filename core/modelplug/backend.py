@@ -59,8 +59,9 @@ class Emulator(Protocol):
     """A local stand-in for a backend's service: what ``modelplug emulate`` runs.
 
     Made with ``host``, ``port`` (0: any free one), ``app_id``, ``api_key`` and ``api_secret``,
-    all by keyword; None stands for a value of the emulator's choice. It serves while it is
-    entered.
+    all by keyword; None stands for a value of the emulator's choice. A class attribute
+    ``settings``, if there is one, is a pydantic model whose fields it is made with as well: what
+    ``modelplug emulate -o NAME=VALUE`` sets. It serves while it is entered.
     """
 
     def describe(self) -> Mapping[str, str]:

@@ -1,0 +1,69 @@
+"""For everybody's tests: models that say what a test says, and services that do what it says.
+
+An app's tests need ``ScriptedClient``, a model without a wire. A provider's tests need an
+upstream that speaks the provider's wire: ``modelplug.testing.websocket`` with a ``Codec``. Both
+take scripts of the same steps. Nothing here needs pytest.
+"""
+
+from __future__ import annotations
+
+from modelplug.testing.codec import Codec, Encoder, RawRequest
+from modelplug.testing.exchange import Exchange, Exchanges
+from modelplug.testing.network import no_network
+from modelplug.testing.scripted import ScriptedClient
+from modelplug.testing.standin import answering
+from modelplug.testing.steps import (
+    CloseCode,
+    CutFrame,
+    Drip,
+    Fail,
+    FailKind,
+    Fragment,
+    Garbage,
+    GarbageKind,
+    Gate,
+    Hang,
+    HangUp,
+    KeepAlive,
+    Message,
+    Noise,
+    RawBytes,
+    Refuse,
+    Reset,
+    Silence,
+    Split,
+    Status,
+    Step,
+)
+
+__all__ = [
+    "CloseCode",
+    "Codec",
+    "CutFrame",
+    "Drip",
+    "Encoder",
+    "Exchange",
+    "Exchanges",
+    "Fail",
+    "FailKind",
+    "Fragment",
+    "Garbage",
+    "GarbageKind",
+    "Gate",
+    "Hang",
+    "HangUp",
+    "KeepAlive",
+    "Message",
+    "Noise",
+    "RawBytes",
+    "RawRequest",
+    "Refuse",
+    "Reset",
+    "ScriptedClient",
+    "Silence",
+    "Split",
+    "Status",
+    "Step",
+    "answering",
+    "no_network",
+]

@@ -1,0 +1,75 @@
+"""How a provider says things: what the author of a provider writes to have it tested.
+
+A script says ``Delta``, ``Finish`` or ``Fail``; a codec turns each into the messages that the
+provider's service would send. It has nothing to do with sockets, gates or faults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from modelplug.delta import Delta, Finish
+from modelplug.testing.steps import Fail, Status
+
+__all__ = ["Codec", "Encoder", "RawRequest"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RawRequest:
+    """What a client asked, as it came.
+
+    Attributes:
+        target: path and query of the request line, still escaped. It may hold credentials, as
+            the headers may: neither is shown by repr.
+        headers: by lower-case name; the last one of a name.
+        body: the message; empty while there is only a handshake.
+    """
+
+    target: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False, default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def path(self) -> str:
+        """The target without its query."""
+        return urlsplit(self.target).path
+
+    @property
+    def query(self) -> str:
+        """What follows the question mark, still escaped."""
+        return urlsplit(self.target).query
+
+
+class Encoder(Protocol):
+    """The messages of one answer; it may count them, so each answer has its own."""
+
+    def delta(self, delta: Delta) -> Sequence[bytes]:
+        """The messages for a piece of the answer; none where the wire has them later."""
+        ...  # pragma: no cover
+
+    def finish(self, finish: Finish) -> Sequence[bytes]:
+        """The messages of the end."""
+        ...  # pragma: no cover
+
+    def fail(self, fail: Fail) -> Sequence[bytes]:
+        """The messages of a failure."""
+        ...  # pragma: no cover
+
+    def noise(self) -> Sequence[bytes]:
+        """Messages that are right and mean nothing."""
+        ...  # pragma: no cover
+
+
+class Codec(Protocol):
+    """One provider's way of saying things."""
+
+    def encoder(self, request: RawRequest) -> Encoder:
+        """The encoder of the answer to a request."""
+        ...  # pragma: no cover
+
+    def refusal(self, fail: Fail) -> Status | None:
+        """The HTTP answer for a failure that the provider tells before it takes a question."""
+        ...  # pragma: no cover

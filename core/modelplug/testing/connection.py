@@ -1,0 +1,195 @@
+"""One client's WebSocket connection, from the server's side: bytes, messages, observation.
+
+websockets' protocol without I/O reads and writes the frames; what goes on the socket, when, and
+in which pieces is decided here, so that a script can cut, split and spoil it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+from http import HTTPStatus
+
+from websockets.datastructures import Headers
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.server import ServerProtocol
+
+from modelplug.testing.codec import RawRequest
+from modelplug.testing.exchange import Exchange
+from modelplug.testing.pipe import Pipe
+from modelplug.testing.steps import Status
+
+__all__ = ["Connection"]
+
+_MAX_BYTES = 16 * 2**20
+
+# The library would log request lines and headers, which may hold credentials. No logger of the
+# tree: an app's own logging configuration may switch those on again.
+_SILENT = logging.Logger("modelplug.testing.websockets")  # noqa: LOG001  # see above
+_SILENT.disabled = True
+
+
+class Connection:
+    """A connection, from when it is taken on; made by the server for each client.
+
+    Attributes:
+        exchange: what was seen of the client.
+    """
+
+    def __init__(self, pipe: Pipe) -> None:
+        self.exchange = Exchange()
+        self._pipe = pipe
+        self._protocol = ServerProtocol(max_size=_MAX_BYTES, logger=_SILENT)
+        self._request: asyncio.Future[Request] = asyncio.get_running_loop().create_future()
+        self._messages: asyncio.Queue[bytes] = asyncio.Queue()
+        self._parts: list[bytes] = []
+
+    # ------------------------------------------------------------------ what is read
+
+    async def watch(self) -> None:
+        """Read until the client's end is closed."""
+        try:
+            await self._pipe.open()
+            while data := await self._pipe.read():
+                self._protocol.receive_data(data)
+                for event in self._protocol.events_received():
+                    self._take(event)
+                await self._reply()
+            self.exchange.ended("client", "fin")
+        except OSError:
+            self.exchange.ended("client", "rst")
+
+    async def handshake(self) -> RawRequest:
+        """Wait for the handshake; it is answered by ``accept`` or ``refuse``."""
+        request = await self._request
+        headers = {name.lower(): value for name, value in request.headers.raw_items()}
+        self.exchange.target, self.exchange.headers = request.path, headers
+        return self.exchange.request
+
+    async def receive(self) -> bytes:
+        """The next message."""
+        return await self._messages.get()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether neither side has ended it."""
+        return self.exchange.closed_by is None
+
+    def _take(self, event: object) -> None:
+        if isinstance(event, Request) and not self._request.done():
+            self._request.set_result(event)
+        elif isinstance(event, Frame) and event.opcode is Opcode.CLOSE:
+            told = self._protocol.close_rcvd
+            self.exchange.ended("client", f"ws:{told.code if told else 1005}")
+        elif isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            self._parts.append(bytes(event.data))
+            if event.fin:
+                message, self._parts = b"".join(self._parts), []
+                self.exchange.asked(message)
+                self._messages.put_nowait(message)
+
+    async def _reply(self) -> None:
+        """Answer pings, and the close of a client."""
+        data = self._protocol.data_to_send()
+        await self._pipe.write(data)
+        if b"" in data:  # the protocol's sign that it has nothing more to say
+            self.finish()
+
+    # ------------------------------------------------------------------ what is written
+
+    async def accept(self) -> None:
+        """Agree to the handshake."""
+        self._protocol.send_response(self._protocol.accept(await self._request))
+        await self.write(self._framed())
+
+    async def refuse(self, status: Status) -> None:
+        """Answer the handshake with something else, and hang up."""
+        body = status.body.encode()
+        told = {
+            "Date": self._protocol.reject(HTTPStatus.OK, "").headers["Date"],
+            "Content-Type": "text/plain; charset=utf-8",
+            "Content-Length": str(len(body)),
+            "Connection": "close",
+            **status.headers,
+        }
+        phrase = HTTPStatus(status.status).phrase
+        self._protocol.send_response(Response(status.status, phrase, Headers(**told), body))
+        self.exchange.ended("server", f"http:{status.status}")
+        await self.write(self._framed())
+        self.finish()
+
+    def message_frames(
+        self, data: bytes, *, binary: bool = False, frames: int = 1, ping_between: bool = False
+    ) -> list[bytes]:
+        """A message as the bytes of its frames, to be written."""
+        size = max(1, -(-len(data) // frames))
+        parts = [data[at : at + size] for at in range(0, len(data), size)] or [b""]
+        made = []
+        for number, part in enumerate(parts):
+            fin = number == len(parts) - 1
+            if number:
+                self._protocol.send_continuation(part, fin=fin)
+            elif binary:
+                self._protocol.send_binary(part, fin=fin)
+            else:
+                self._protocol.send_text(part, fin=fin)
+            if ping_between and not fin:
+                self._protocol.send_ping(b"between")
+            made.append(self._framed())
+        return made
+
+    async def ping(self) -> None:
+        """Send a ping."""
+        self._protocol.send_ping(b"")
+        await self.write(self._framed())
+
+    async def close(self, code: int, reason: str = "") -> None:
+        """Close the WebSocket, from this side."""
+        self._protocol.send_close(code, reason)
+        self.exchange.ended("server", f"ws:{code}")
+        await self.write(self._framed())
+
+    def finish(self) -> None:
+        """End the connection from this side, without a close frame."""
+        self.exchange.ended("server", "fin")
+        self._pipe.finish()
+
+    def reset(self) -> None:
+        """Reset the connection."""
+        self.exchange.ended("server", "rst")
+        self._pipe.reset()
+
+    def cut(self) -> None:
+        """End the connection at once, in both directions."""
+        self.exchange.ended("server", "fin")
+        self._pipe.cut()
+
+    def drop(self) -> None:
+        """Let go of the socket; nobody may be reading or writing any more."""
+        self._pipe.close()
+        self.exchange.gone()
+
+    async def write(self, *pieces: bytes) -> None:
+        """Write bytes, each piece in a write of its own, as fast as the client takes them."""
+        self.exchange.first_sent = self.exchange.first_sent or time.monotonic()
+        try:
+            await self._pipe.write(pieces)
+        except OSError:
+            await asyncio.Future()  # watch() sees it as well, and then ends whoever writes
+        finally:
+            self.exchange.bytes_accepted = self._pipe.accepted
+
+    def _framed(self) -> bytes:
+        """What the protocol has to say, as bytes."""
+        return b"".join(self._protocol.data_to_send())
+
+
+def in_pieces(data: Iterable[bytes], size: int) -> list[bytes]:
+    """Bytes in pieces of ``size`` at the most; 0 leaves them as they are."""
+    whole = list(data)
+    if not size:
+        return whole
+    return [each[at : at + size] for each in whole for at in range(0, len(each), size)]

@@ -1,0 +1,134 @@
+"""A socket that has been taken, with or without TLS; what a script does to connections is here.
+
+Plain socket calls, not asyncio's transports: those close when and how they think best, and a
+script wants to reset a connection, or to end one half of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import struct
+from collections.abc import Iterable
+from contextlib import suppress
+
+__all__ = ["Pipe"]
+
+_READ = 1 << 16
+
+
+class Pipe:
+    """Bytes in and out, on the loop that made it.
+
+    Attributes:
+        accepted: how many bytes the system has taken; over TLS those of its records.
+    """
+
+    def __init__(self, client: socket.socket, tls: ssl.SSLContext | None = None) -> None:
+        client.setblocking(False)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.accepted = 0
+        self._socket = client
+        self._loop = asyncio.get_running_loop()
+        self._writing = asyncio.Lock()
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = tls.wrap_bio(self._incoming, self._outgoing, server_side=True) if tls else None
+
+    async def open(self) -> None:
+        """Agree on TLS, if there is any.
+
+        Raises:
+            OSError: the client didn't, or has gone.
+        """
+        while self._tls is not None:
+            try:
+                self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                await self._send(self._outgoing.read())
+                await self._more()
+            else:
+                await self._send(self._outgoing.read())
+                return
+
+    async def read(self) -> bytes:
+        """The next bytes; empty at the end.
+
+        Raises:
+            OSError: the connection was reset.
+        """
+        if self._tls is None:
+            return await self._loop.sock_recv(self._socket, _READ)
+        while True:
+            try:
+                return self._tls.read(_READ)
+            except ssl.SSLWantReadError:
+                await self._more()
+            except ssl.SSLError:
+                return b""  # the end, in TLS's words or without any
+
+    async def write(self, pieces: Iterable[bytes]) -> None:
+        """Write bytes, each piece by itself, as fast as the client takes them.
+
+        Nothing of another write comes between them.
+
+        Raises:
+            OSError: the connection was reset.
+        """
+        async with self._writing:
+            for piece in pieces:
+                await self._send(self._sealed(piece))
+
+    def finish(self) -> None:
+        """End this side's half of the connection."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+
+    def reset(self) -> None:
+        """Reset the connection: whoever reads is woken up, and ``close`` does it."""
+        linger = struct.pack("ii", 1, 0)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RD)
+
+    def cut(self) -> None:
+        """End both halves; whoever reads is woken up."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Let go of the socket; nobody may be reading any more."""
+        self._socket.close()
+
+    def _sealed(self, data: bytes) -> bytes:
+        if self._tls is None or not data:
+            return data
+        self._tls.write(data)
+        return self._outgoing.read()
+
+    async def _more(self) -> None:
+        data = await self._loop.sock_recv(self._socket, _READ)
+        if data:
+            self._incoming.write(data)
+        else:
+            self._incoming.write_eof()
+
+    async def _send(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            try:
+                taken = self._socket.send(view)
+            except BlockingIOError:
+                await self._writable()
+                continue
+            self.accepted += taken
+            view = view[taken:]
+        await asyncio.sleep(0)
+
+    async def _writable(self) -> None:
+        ready = asyncio.Event()
+        self._loop.add_writer(self._socket, ready.set)
+        try:
+            await ready.wait()
+        finally:
+            self._loop.remove_writer(self._socket)

@@ -1,0 +1,151 @@
+"""Plays a script on one connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from modelplug.delta import Delta, Finish
+from modelplug.testing.codec import Encoder
+from modelplug.testing.connection import Connection, in_pieces
+from modelplug.testing.gates import Gates
+from modelplug.testing.steps import (
+    CloseCode,
+    CutFrame,
+    Drip,
+    Fail,
+    Fragment,
+    Garbage,
+    GarbageKind,
+    Gate,
+    HangUp,
+    KeepAlive,
+    Message,
+    Noise,
+    RawBytes,
+    Reset,
+    Silence,
+    Split,
+    Step,
+)
+
+__all__ = ["Player"]
+
+_GARBAGE: dict[GarbageKind, bytes | Message] = {
+    "text": Message(b"{not json"),
+    "shape": Message(b'["no", "such", "shape"]'),
+    "utf8": Message(b'{"\xff\xfe": 1}'),
+    "binary": Message(b"\x00\x01\x02", binary=True),
+    "opcode": b"\x83\x02{}",
+    "reserved": b"\xc1\x02{}",
+    "masked": b"\x81\x82\x00\x00\x00\x00{}",
+    "length": b"\x81\x7f\x40\x00\x00\x00\x00\x00\x00\x00",
+    "continuation": b"\x80\x02{}",
+}
+"""Messages, and frames as they stand on the wire (RFC 6455, section 5.2)."""
+
+
+class Player:
+    """Plays steps on a connection, in the words of an encoder."""
+
+    def __init__(self, connection: Connection, encoder: Encoder, gates: Gates) -> None:
+        self._connection = connection
+        self._encoder = encoder
+        self._gates = gates
+        self._pause = 0.0
+        self._size = 0
+        self._frames = Fragment(1)
+        self._share: float | None = None
+
+    async def play(self, steps: Iterable[Step]) -> None:
+        """Do one step after the other."""
+        for step in steps:
+            for message in self._messages(step):
+                await self._send(message)
+            await self._act(step)
+
+    def _messages(self, step: Step) -> Sequence[Message]:
+        """What is to be sent for a step that is content."""
+        match step:
+            case Message():
+                return [step]
+            case str():
+                said = self._encoder.delta(Delta(step))
+            case Delta():
+                said = self._encoder.delta(step)
+            case Finish():
+                said = self._encoder.finish(step)
+            case Fail():
+                said = self._encoder.fail(step)
+            case Noise():
+                said = self._encoder.noise()
+            case _:
+                said = ()
+        return [Message(each) for each in said]
+
+    async def _send(self, message: Message) -> None:
+        if self._pause:
+            await asyncio.sleep(self._pause)
+        frames = self._connection.message_frames(
+            message.data,
+            binary=message.binary,
+            frames=self._frames.frames,
+            ping_between=self._frames.ping_between,
+        )
+        await self._connection.write(*in_pieces(frames, self._size))
+
+    async def _act(self, step: Step) -> None:
+        """Do a step that isn't content."""
+        match step:
+            case Gate():
+                await self._gates.wait(step.name)
+            case Drip() | Split() | Fragment():
+                self._change(step)
+            case Silence():
+                await asyncio.Future()
+            case KeepAlive():
+                await self._keep_alive(step.seconds)
+            case Garbage():
+                await self._spoil(_GARBAGE[step.kind])
+            case RawBytes():
+                await self._connection.write(*in_pieces([step.data], self._size))
+            case HangUp() | CloseCode() | CutFrame() | Reset():
+                await self._end(step)
+
+    def _change(self, step: Drip | Split | Fragment) -> None:
+        match step:
+            case Drip():
+                self._pause = step.seconds
+            case Split():
+                self._size = step.size
+            case Fragment():
+                self._frames = step
+
+    async def _end(self, step: HangUp | CloseCode | CutFrame | Reset) -> None:
+        match step:
+            case HangUp():
+                await self._connection.close(1000)
+            case CloseCode():
+                await self._connection.close(step.code, step.reason)
+            case CutFrame():
+                await self._cut(step.share)
+            case Reset():
+                self._connection.reset()
+
+    async def _cut(self, share: float) -> None:
+        """Part of a message that would be right, and the end."""
+        messages = [*self._encoder.delta(Delta("cut")), b"cut"]
+        frame = b"".join(self._connection.message_frames(messages[0]))
+        await self._connection.write(frame[: int(len(frame) * share)])
+        self._connection.finish()
+
+    async def _spoil(self, garbage: bytes | Message) -> None:
+        if isinstance(garbage, Message):
+            await self._send(garbage)
+        else:
+            await self._connection.write(garbage)
+
+    async def _keep_alive(self, seconds: float) -> None:
+        while True:
+            await self._connection.ping()
+            await asyncio.sleep(seconds)

@@ -1,0 +1,246 @@
+"""What a scripted upstream does, step by step: the vocabulary of scripts.
+
+::
+
+    "Hel", Gate("more"), "lo", Finish("stop")
+
+The content of an answer is said in the contract's own values, and a text alone stands for a
+``Delta``. The rest are steps of three kinds:
+
+==================  ==============================================================================
+pace                what it does to whatever comes after it
+==================  ==============================================================================
+Gate, Drip          wait for the test to release it; so long a pause before each message
+Split, Fragment     the bytes in small writes; each message in several WebSocket frames
+==================  ==============================================================================
+
+==================  ==============================================================================
+fault               how the answer, or the connection, ends
+==================  ==============================================================================
+Refuse              nobody listens at the address
+Hang                the connection is taken, and the handshake is never answered
+Status              an HTTP answer instead of the handshake
+Fail                a failure in the provider's own words
+Silence, KeepAlive  nothing comes any more; nothing but pings
+HangUp, CloseCode   a polite end without a terminal sign; one with a close code
+CutFrame, Reset     the connection ends inside a message; it is reset
+Garbage, RawBytes   what no client can read; bytes as they are
+==================  ==============================================================================
+
+Refuse, Hang and Status come before an answer, so each of them is a script by itself. After its
+last step an upstream waits for the client to leave: it never closes of its own accord.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Literal, TypeAlias
+
+from modelplug.delta import Delta, Finish
+
+__all__ = [
+    "CloseCode",
+    "CutFrame",
+    "Drip",
+    "Fail",
+    "FailKind",
+    "Fragment",
+    "Garbage",
+    "GarbageKind",
+    "Gate",
+    "Hang",
+    "HangUp",
+    "KeepAlive",
+    "Message",
+    "Noise",
+    "RawBytes",
+    "Refuse",
+    "Reset",
+    "Silence",
+    "Split",
+    "Status",
+    "Step",
+]
+
+FailKind: TypeAlias = Literal[
+    "auth",
+    "permission",
+    "quota",
+    "rate_limit",
+    "concurrency",
+    "context_length",
+    "content_filter_input",
+    "content_filter_output",
+    "bad_request",
+    "unknown_model",
+    "server",
+    "overloaded",
+    "unknown_code",
+]
+"""Failures that every service has in some form; ``unknown_code`` is one that nobody documented."""
+
+GarbageKind: TypeAlias = Literal[
+    "text", "shape", "utf8", "binary", "opcode", "reserved", "masked", "length", "continuation"
+]
+"""``text`` isn't JSON, ``shape`` is JSON of another shape, ``utf8`` is a text that isn't UTF-8,
+``binary`` a message of bytes. The others break WebSocket's own rules (RFC 6455, section 5): an
+unknown opcode, a reserved bit, a masked frame from a server, a length of 2^62, a continuation of
+nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as it is, past the codec: for what only this provider says."""
+
+    data: bytes
+    _: KW_ONLY
+    binary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Something that the provider may say and that means nothing: clients pass over it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """The failure ``kind``, in the provider's own words.
+
+    Attributes:
+        kind: what went wrong.
+        message: the provider's text; empty for its usual one.
+        retry_after: seconds to wait, where the provider can say so.
+    """
+
+    kind: FailKind
+    _: KW_ONLY
+    message: str = ""
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Wait until the test releases the gate of this name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drip:
+    """From here on, wait so many seconds before each message."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """From here on, write at most so many bytes at once; 0 stands for no limit."""
+
+    size: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """From here on, send each message in so many frames, with pings between them if asked."""
+
+    frames: int = 2
+    _: KW_ONLY
+    ping_between: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """From when it is played until something else is, nobody listens at the address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hang:
+    """Take the connection and never answer the handshake."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Answer the handshake with this HTTP status and body instead."""
+
+    status: int
+    body: str = ""
+    _: KW_ONLY
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Say nothing more, and stay: what every script ends with, said in so many words."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAlive:
+    """Say nothing more, but ping every so many seconds."""
+
+    seconds: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """End politely, without any terminal sign: a WebSocket is closed with 1000."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseCode:
+    """Close the WebSocket with this code and reason."""
+
+    code: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CutFrame:
+    """Send this share of the next message, from 0 to less than 1, and end the connection there."""
+
+    share: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """Reset the connection, as a machine does that has forgotten it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """Send what no client can read."""
+
+    kind: GarbageKind = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class RawBytes:
+    """Write these bytes on the socket."""
+
+    data: bytes
+
+
+Step: TypeAlias = (
+    str
+    | Delta
+    | Finish
+    | Message
+    | Noise
+    | Fail
+    | Gate
+    | Drip
+    | Split
+    | Fragment
+    | Refuse
+    | Hang
+    | Status
+    | Silence
+    | KeepAlive
+    | HangUp
+    | CloseCode
+    | CutFrame
+    | Reset
+    | Garbage
+    | RawBytes
+)
+"""One step of a script; a string is a Delta with that text."""

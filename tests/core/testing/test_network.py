@@ -1,0 +1,69 @@
+"""Nothing goes out to the network unnoticed."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from modelplug import WrongUseError, new_client
+from modelplug.testing.network import no_network
+
+NOWHERE = ("192.0.2.1", 9)
+"""An address for documentation, which nobody has (RFC 5737)."""
+
+
+def send_message(probe: socket.socket) -> None:
+    """By the call that takes most arguments."""
+    probe.sendmsg([b"x"], [], 0, NOWHERE)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda probe: probe.connect(NOWHERE),
+        lambda probe: probe.connect_ex(NOWHERE),
+        lambda probe: probe.sendto(b"x", NOWHERE),
+        send_message,
+        lambda _: socket.create_connection(("example.invalid", 80)),
+        lambda _: socket.getaddrinfo(b"example.invalid", 80),
+    ],
+    ids=["connect", "connect_ex", "sendto", "sendmsg", "create_connection", "getaddrinfo"],
+)
+def test_whatever_goes_out_is_refused(use: Callable[[socket.socket], object]) -> None:
+    """And told what it was."""
+    refused = pytest.raises(WrongUseError, match=r"192\.0\.2\.1|example\.invalid")
+    with socket.socket(type=socket.SOCK_DGRAM) as probe, no_network(), refused:
+        use(probe)
+
+
+def test_this_machine_may_be_talked_to() -> None:
+    """Unless that is refused as well; a pair of sockets is no network."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with no_network():
+            socket.create_connection(server.getsockname()).close()
+            socket.create_connection(("localhost", server.getsockname()[1])).close()
+        with no_network(loopback=False):
+            with pytest.raises(WrongUseError):
+                socket.create_connection(server.getsockname())
+            asyncio.run(asyncio.sleep(0))
+
+
+def test_afterwards_all_is_as_before() -> None:
+    """Whatever the block ended with."""
+    before = socket.getaddrinfo, socket.socket.connect
+    with pytest.raises(KeyError), no_network():
+        raise KeyError
+    assert (socket.getaddrinfo, socket.socket.connect) == before
+
+
+@pytest.mark.parametrize("base", ["wss://192.0.2.1", "wss://example.invalid"])
+def test_a_real_backend_is_refused(base: str) -> None:
+    """Loudly: it is no failure of the backend's, which an app might well survive."""
+    client = new_client(
+        {"backend": "spark", "api_base": base, "api_app_id": "1", "api_key": "k", "api_secret": "s"}
+    )
+    with no_network(), pytest.raises(WrongUseError, match="the test would use the network"):
+        client.sync_generate("hi")

@@ -1,0 +1,44 @@
+"""The vocabulary of scripts."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import FrozenInstanceError
+from typing import get_args
+
+import pytest
+
+from modelplug import Delta, Finish
+from modelplug.testing import Fail, Gate, Status, Step, steps
+
+OWN = [each for each in get_args(Step) if each not in (str, Delta, Finish)]
+
+
+def test_every_step_is_told_of_in_the_modules_table() -> None:
+    """Whoever reads the module's first lines knows all there is."""
+    told = steps.__doc__ or ""
+    contents = {"Message", "Noise"}
+    assert [each.__name__ for each in OWN if each.__name__ not in told] == sorted(contents)
+
+
+@pytest.mark.parametrize("kind", OWN, ids=lambda kind: str(kind.__name__))
+def test_steps_are_values(kind: type) -> None:
+    """They have no life of their own: frozen, compared by content."""
+    given = {"Message": (b"x",), "Fail": ("quota",), "Status": (503,), "RawBytes": (b"x",)}
+    arguments = given.get(
+        kind.__name__, {"Gate": ("a",), "Drip": (1,), "CloseCode": (1000,)}.get(kind.__name__, ())
+    )
+    one, other = kind(*arguments), kind(*arguments)
+    assert one == other
+    assert one == copy.copy(one)
+    with pytest.raises((FrozenInstanceError, AttributeError, TypeError)):
+        one.anything = 1
+
+
+def test_details_are_given_by_keyword() -> None:
+    """One obvious thing is positional."""
+    assert Fail("quota", retry_after=7).retry_after == 7
+    assert Status(503, "busy", headers={"Retry-After": "7"}).headers == {"Retry-After": "7"}
+    assert Gate("more").name == "more"
+    with pytest.raises(TypeError):
+        Fail("quota", "text")  # type: ignore[call-arg]  # what is shown to be refused
