@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 
 import pytest
 
-from tests.support.upstream import Step, Upstream
-
-Serve = Callable[..., Upstream]
+from modelplug.testing.websocket import WebSocketUpstream
+from modelplug_spark.codec import SparkCodec
 
 
 @pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Starts scripted services, ``serve(*steps, refusal=...)``, and ends them afterwards."""
-    with ExitStack() as running:
-
-        def start(*steps: Step, refusal: tuple[int, str] | None = None) -> Upstream:
-            return running.enter_context(Upstream(steps, refusal).serving())
-
-        yield start
+def upstream() -> Iterator[WebSocketUpstream]:
+    """A running service that says what a test has it play, in Spark's words."""
+    with WebSocketUpstream(SparkCodec()) as upstream:
+        yield upstream

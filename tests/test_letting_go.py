@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import os
 import socket
 import threading
@@ -17,12 +16,15 @@ from modelplug import (
     AuthenticationError,
     ClientClosedError,
     ConnectionLostError,
+    Finish,
     ProxyLLMClient,
     TruncatedStreamError,
 )
-from tests.conftest import Serve
+from modelplug.testing import CloseCode, CutFrame, Message
+from modelplug.testing.websocket import WebSocketUpstream
+from tests.providers.spark.wire import COUNTS, frame
 from tests.support.scripted import DIRECTIONS, Ask
-from tests.support.upstream import Upstream, answer, client_of, frame
+from tests.support.spark import client_of
 
 directions = pytest.mark.parametrize("ask", DIRECTIONS.values(), ids=DIRECTIONS.keys())
 
@@ -93,33 +95,35 @@ def sync_close_client(client: ProxyLLMClient) -> None:
 
 @pytest.mark.parametrize("how", [cancel, close, leave, abandon, close_client])
 def test_the_service_sees_an_async_caller_leave(
-    serve: Serve, how: Callable[[ProxyLLMClient], Awaitable[None]]
+    upstream: WebSocketUpstream, how: Callable[[ProxyLLMClient], Awaitable[None]]
 ) -> None:
     """Whichever way an async caller leaves, the service's socket is closed while it runs."""
-    upstream = serve(frame("a", status=0))
+    upstream.play("a")
 
     async def main() -> bool:
         await how(client_of(upstream))
-        return await asyncio.to_thread(upstream.gone.wait, 5)
+        return await asyncio.to_thread(upstream.exchanges.wait().wait_gone)
 
     assert asyncio.run(main())
 
 
 @pytest.mark.parametrize("how", [sync_close, sync_abandon, sync_close_client])
 def test_the_service_sees_a_sync_caller_leave(
-    serve: Serve, how: Callable[[ProxyLLMClient], None]
+    upstream: WebSocketUpstream, how: Callable[[ProxyLLMClient], None]
 ) -> None:
     """Whichever way a thread leaves, the service's socket is closed."""
-    upstream = serve(frame("a", status=0))
+    upstream.play("a")
     how(client_of(upstream))
-    assert upstream.gone.wait(5)
+    assert upstream.exchanges.wait().wait_gone()
 
 
 @directions
 @pytest.mark.parametrize("code", [1000, 1011])
-def test_an_answer_that_just_stops_is_an_error(serve: Serve, ask: Ask, code: int) -> None:
+def test_an_answer_that_just_stops_is_an_error(
+    upstream: WebSocketUpstream, ask: Ask, code: int
+) -> None:
     """Without its terminal sign an answer is truncated, whatever the close code."""
-    upstream = serve(frame("half", status=0), code)
+    upstream.play("half", CloseCode(code))
     with pytest.raises(TruncatedStreamError) as caught:
         ask(client_of(upstream), "hi")
     assert caught.value.partial is not None
@@ -127,56 +131,53 @@ def test_an_answer_that_just_stops_is_an_error(serve: Serve, ask: Ask, code: int
 
 
 @directions
-def test_a_cut_is_an_error_with_its_partial(serve: Serve, ask: Ask) -> None:
+def test_a_cut_is_an_error_with_its_partial(upstream: WebSocketUpstream, ask: Ask) -> None:
     """A connection that is cut in the middle keeps what came."""
+    upstream.play("half", CutFrame(0))
     with pytest.raises(ConnectionLostError) as caught:
-        ask(client_of(serve(frame("half", status=0), None)), "hi")
+        ask(client_of(upstream), "hi")
     assert caught.value.partial is not None
     assert (caught.value.partial.text, caught.value.sent) == ("half", "yes")
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
-def test_nothing_is_left_open(serve: Serve) -> None:
+def test_nothing_is_left_open(upstream: WebSocketUpstream) -> None:
     """Many calls that end in all ways leave no descriptor, thread or task behind."""
-    whole, half = serve(*answer("a", "b")), serve(frame("a", status=0))
+    upstream.play("a", "b", Finish(), times=None, when=lambda asked: b"whole" in asked.body)
+    upstream.play("a", times=None)
 
     async def main() -> tuple[int, int]:
         loop_tasks = len(asyncio.all_tasks())
         for _ in range(20):
-            await client_of(whole).generate("hi")
-            await cancel(client_of(half))
-            await close(client_of(half))
+            await client_of(upstream).generate("the whole")
+            await cancel(client_of(upstream))
+            await close(client_of(upstream))
         await asyncio.sleep(0)
         return len(asyncio.all_tasks()) - loop_tasks, threading.active_count()
 
     def everything() -> tuple[int, int]:
         tasks, threads = asyncio.run(main())
         for _ in range(20):
-            client_of(whole).sync_generate("hi")
-            sync_close(client_of(half))
+            client_of(upstream).sync_generate("the whole")
+            sync_close(client_of(upstream))
         return tasks, threads
 
     everything()
-    before = settled_descriptors(half, whole)
+    before = settled_descriptors(upstream)
     tasks, _ = everything()
-    assert (0, before) == (tasks, settled_descriptors(half, whole))
+    assert (0, before) == (tasks, settled_descriptors(upstream))
 
 
-def settled_descriptors(*upstreams: Upstream) -> int:
-    """Open descriptors once the services have seen everybody leave."""
-    for upstream in upstreams:
-        assert upstream.gone.wait(5)
-    counts = [-1, -2]
-    while len(set(counts[-3:])) > 1 and len(counts) < 200:
-        threading.Event().wait(0.01)  # the service runs in this process and closes its own ends
-        counts.append(len(os.listdir("/proc/self/fd")))
-    return counts[-1]
+def settled_descriptors(upstream: WebSocketUpstream) -> int:
+    """Open descriptors once the service has seen everybody leave, and closed its own ends."""
+    assert all(exchange.wait_gone() for exchange in upstream.exchanges)
+    return len(os.listdir("/proc/self/fd"))
 
 
 @pytest.mark.parametrize("how", ["close", "aclose"])
-def test_readers_are_told_that_the_client_was_closed(serve: Serve, how: str) -> None:
+def test_readers_are_told_that_the_client_was_closed(upstream: WebSocketUpstream, how: str) -> None:
     """A reader on the same loop gets ClientClosedError, which nobody should retry."""
-    upstream = serve(frame("a", status=0))
+    upstream.play("a", times=None)
 
     async def main() -> list[type]:
         client = client_of(upstream)
@@ -210,9 +211,8 @@ def test_a_refusal_without_an_end_is_still_that_refusal(ask: Ask) -> None:
 
         thread = threading.Thread(target=refuse)
         thread.start()
-        upstream = Upstream(url=f"ws://127.0.0.1:{server.getsockname()[1]}")
         with pytest.raises(AuthenticationError) as caught:
-            ask(client_of(upstream), "hi")
+            ask(client_of(f"ws://127.0.0.1:{server.getsockname()[1]}"), "hi")
         thread.join(5)
         held[0].close()
     assert not caught.value.retryable
@@ -220,27 +220,31 @@ def test_a_refusal_without_an_end_is_still_that_refusal(ask: Ask) -> None:
 
 @directions
 @pytest.mark.parametrize("count", [-1, 10**15, 10**400, "many"], ids=["-1", "big", "huge", "word"])
-def test_a_bill_that_cant_be_read_costs_no_answer(serve: Serve, ask: Ask, count: object) -> None:
+def test_a_bill_that_cant_be_read_costs_no_answer(
+    upstream: WebSocketUpstream, ask: Ask, count: object
+) -> None:
     """Whatever the service says that the answer cost, the answer is there."""
-    last = json.loads(frame("b", status=2, seq=1))
-    last["payload"]["usage"]["text"] = {"prompt_tokens": 1, "completion_tokens": count}
-    output = ask(client_of(serve(frame("a", status=0), json.dumps(last))), "hi")[-1]
+    bill = {"prompt_tokens": 1, "completion_tokens": count}
+    last = frame("b", 1, status=2, usage=bill)
+    upstream.play(Message(frame("a", 0, status=0)), Message(last))
+    output = ask(client_of(upstream), "hi")[-1]
     assert (output.text, output.finish_reason) == ("ab", "stop")
     assert output.to_dict()
 
 
 @directions
-def test_what_came_with_the_bill_can_be_dumped(serve: Serve, ask: Ask) -> None:
+def test_what_came_with_the_bill_can_be_dumped(upstream: WebSocketUpstream, ask: Ask) -> None:
     """Nested rubbish beside the counts neither fails the call nor a dump of its output."""
-    last = frame("a", status=2).replace('"total_tokens": 7', f'"z": {"[" * 700}{"]" * 700}')
-    output = ask(client_of(serve(last)), "hi")[-1]
+    last = frame("a", 0, status=2, usage=COUNTS)
+    rubbish = b'"z": ' + b"[" * 700 + b"]" * 700
+    upstream.play(Message(last.replace(b'"total_tokens": 10', rubbish)))
+    output = ask(client_of(upstream), "hi")[-1]
     assert output.to_dict()["text"] == "a"
 
 
-def test_a_slow_thread_holds_a_flood_of_large_messages_back(serve: Serve) -> None:
+def test_a_slow_thread_holds_a_flood_of_large_messages_back(upstream: WebSocketUpstream) -> None:
     """A thread that doesn't read keeps a few messages waiting, not all that the service has."""
-    large = "x" * 500_000
-    upstream = serve(*[frame(large, status=min(at, 1), seq=at) for at in range(60)])
+    upstream.play(*["x" * 500_000] * 60)
     with client_of(upstream).sync_generate_stream("hi") as stream:
         next(stream)
         threading.Event().wait(0.5)  # what would be read ahead is read in this time

@@ -7,21 +7,33 @@ import base64
 import json
 import logging
 import pickle
+import socket
 import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from http import HTTPStatus
+from typing import Any
 from urllib.parse import parse_qs, quote, quote_plus, urlsplit
 
 import pytest
-from websockets.asyncio.server import ServerConnection
-from websockets.http11 import Request, Response
 
-from modelplug import ModelOutput, ProxyLLMClient, ProxyLLMError, Timeouts
-from tests.conftest import Serve
+from modelplug import Finish, ModelOutput, ProxyLLMClient, ProxyLLMError, Timeouts
+from modelplug.testing import (
+    CutFrame,
+    Fail,
+    Garbage,
+    HangUp,
+    Message,
+    RawRequest,
+    Refuse,
+    Status,
+    Step,
+)
+from modelplug.testing.websocket import Connection, WebSocketUpstream
+from modelplug_spark.codec import SparkCodec
+from tests.providers.spark.wire import error, frame
 from tests.support.leaks import our_locals
 from tests.support.scripted import DIRECTIONS, Ask
-from tests.support.upstream import KEY, SECRET, Upstream, answer, client_of, frame
+from tests.support.spark import KEY, SECRET, client_of
 
 directions = pytest.mark.parametrize("ask", DIRECTIONS.values(), ids=DIRECTIONS.keys())
 
@@ -34,11 +46,16 @@ def encodings(text: str) -> Iterable[str]:
     yield base64.b64encode(raw).decode().rstrip("=")
 
 
-def secrets_of(upstream: Upstream) -> set[str]:
+def targets_of(upstream: WebSocketUpstream) -> list[str]:
+    """The targets of all handshakes: not every connection comes so far."""
+    return [exchange.target for exchange in upstream.exchanges if exchange.target]
+
+
+def secrets_of(upstream: WebSocketUpstream) -> set[str]:
     """The credentials and all that was derived from them for this service, in every form."""
     texts = [KEY, SECRET]
-    for path in upstream.paths:
-        (authorization,) = parse_qs(urlsplit(path).query)["authorization"]
+    for target in targets_of(upstream):
+        (authorization,) = parse_qs(urlsplit(target).query)["authorization"]
         plain = base64.b64decode(authorization).decode()
         texts += [authorization, plain.partition('signature="')[2].rstrip('"')]
     return {form for text in texts for form in encodings(text)}
@@ -62,42 +79,63 @@ def shown(error: BaseException) -> str:
     return "\n".join(lines)
 
 
-def echo_all(upstream: Upstream) -> str:
+def echo_all(upstream: WebSocketUpstream) -> str:
     """The worst that a service can say: everything it was sent."""
-    (path,) = upstream.paths
-    return f"{path} {' '.join(secrets_of(upstream))}"
+    (target,) = targets_of(upstream)
+    return f"{target} {' '.join(secrets_of(upstream))}"
 
 
-class Telltale(Upstream):
+class Telltale(WebSocketUpstream):
     """A service that repeats what it was sent, in its refusal or in its error frame."""
 
     status = 0
 
-    def admit(self, connection: ServerConnection, request: Request) -> Response | None:
+    def admit(self, request: RawRequest) -> Status | None:
         """Refuse with everything, or let in and tell it later."""
-        given = super().admit(connection, request)
-        if self.status:
-            return connection.respond(
-                HTTPStatus(self.status), json.dumps({"message": echo_all(self)})
-            )
-        self.steps = [frame("a", status=0), frame(code=10003, message=echo_all(self))]
-        return given
+        return Status(self.status, json.dumps({"message": echo_all(self)})) if self.status else None
+
+    async def answer(self, connection: Connection) -> None:
+        """Tell everything."""
+        for message in (frame("a", 0, status=0), error(10003, echo_all(self))):
+            await connection.write(*connection.message_frames(message))
 
 
-SCENARIOS: dict[str, Callable[[Serve], Upstream]] = {
-    "answer": lambda serve: serve(*answer("a", "b")),
-    "error frame": lambda serve: serve(frame(code=10013, message="refused")),
-    "cut": lambda serve: serve(frame("a", status=0), None),
-    "closed": lambda serve: serve(frame("a", status=0), 1000),
-    "garbage": lambda serve: serve("{oops"),
-    "unauthorized": lambda serve: serve(
-        refusal=(401, '{"message": "HMAC signature does not match"}')
-    ),
-    "redirect": lambda serve: serve(refusal=(302, "")),
-    "refused": lambda serve: Upstream(url="ws://127.0.0.1:1"),
-    "tls on a plain port": lambda serve: Upstream(url=serve().url.replace("ws:", "wss:")),
-    "no such host": lambda serve: Upstream(url="wss://no-such-host.invalid"),
+Scenario = Callable[[WebSocketUpstream], str]
+"""Prepares a service, and tells where it is."""
+
+
+def played(*steps: Step) -> Scenario:
+    """A service that plays these steps."""
+
+    def prepare(upstream: WebSocketUpstream) -> str:
+        upstream.play(*steps)
+        return upstream.url
+
+    return prepare
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "answer": played("a", "b", Finish()),
+    "error frame": played(Fail("content_filter_input", message="refused")),
+    "cut": played("a", CutFrame(0)),
+    "closed": played("a", HangUp()),
+    "garbage": played(Garbage()),
+    "unauthorized": played(Fail("auth")),
+    "redirect": played(Status(302)),
+    "refused": played(Refuse()),
+    "tls on a plain port": lambda upstream: upstream.url.replace("ws:", "wss:"),
+    "no such host": lambda _: "wss://no-such-host.invalid",
 }
+
+
+look_up = socket.getaddrinfo
+
+
+def looked_up(host: str, *arguments: Any, **options: Any) -> Any:
+    """Addresses without asking a server, which may take its time."""
+    if str(host).endswith(".invalid"):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    return look_up(host, *arguments, **options)
 
 
 def watched(client: ProxyLLMClient, ask: Ask) -> str:
@@ -118,7 +156,7 @@ def watched(client: ProxyLLMClient, ask: Ask) -> str:
     return "\n".join(told)
 
 
-def leaks(text: str, upstream: Upstream) -> list[str]:
+def leaks(text: str, upstream: WebSocketUpstream) -> list[str]:
     """Which secrets a text holds."""
     return sorted(secret for secret in secrets_of(upstream) if secret in text)
 
@@ -126,17 +164,18 @@ def leaks(text: str, upstream: Upstream) -> list[str]:
 @directions
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS.keys())
 def test_nothing_shows(
-    serve: Serve,
-    scenario: Callable[[Serve], Upstream],
+    upstream: WebSocketUpstream,
+    scenario: Scenario,
     ask: Ask,
+    monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Errors, logs at DEBUG of every library, dumps and frames hold no secret in any form."""
+    monkeypatch.setattr(socket, "getaddrinfo", looked_up)
     caplog.set_level(logging.DEBUG)
     logging.getLogger("websockets").setLevel(logging.DEBUG)
-    upstream = scenario(serve)
-    client = client_of(upstream, timeouts=Timeouts(first_delta=5, connect=5))
+    client = client_of(scenario(upstream), timeouts=Timeouts(first_delta=5, connect=5))
     told = watched(client, ask)
     records = "\n".join(
         f"{record.getMessage()} {record.args} {vars(record)}" for record in caplog.records
@@ -148,37 +187,39 @@ def test_nothing_shows(
 @pytest.mark.parametrize("status", [0, 401, 403, 404, 429, 500, 200])
 def test_a_service_that_repeats_them_is_not_repeated(status: int, ask: Ask) -> None:
     """Even when the service sends every secret back, no error of ours holds one."""
-    upstream = Telltale()
-    upstream.status = status
-    with upstream.serving():
+    with Telltale(SparkCodec()) as upstream:
+        upstream.status = status
         told = watched(client_of(upstream), ask)
-    assert upstream.paths
+    assert targets_of(upstream)
     assert leaks(told, upstream) == []
 
 
-def test_the_search_would_find_one(serve: Serve) -> None:
+def test_the_search_would_find_one(upstream: WebSocketUpstream) -> None:
     """The forms that are searched for are those that the service really received."""
-    upstream = serve(*answer("a"))
+    upstream.play("a", Finish())
     asyncio.run(client_of(upstream).generate("hi"))
     assert KEY in leaks(f"x {KEY}", upstream)
-    assert leaks(upstream.paths[0], upstream)
+    assert leaks(upstream.exchanges.wait().target, upstream)
 
 
 @pytest.mark.parametrize("before", range(160, 230, 7))
 @pytest.mark.parametrize("code", [10003, 11200, 10019])
-def test_half_a_secret_is_not_shown_either(serve: Serve, before: int, code: int) -> None:
+def test_half_a_secret_is_not_shown_either(
+    upstream: WebSocketUpstream, before: int, code: int
+) -> None:
     """Texts are cut after secrets are taken out: no piece of one stays at the edge."""
-    upstream = serve(frame("a", status=0), frame(code=code, message="x" * before + KEY))
+    said = (frame("a", 0, status=0), error(code, "x" * before + KEY))
+    upstream.play(*map(Message, said))
     try:
         told = repr(client_of(upstream).sync_generate("hi").warnings)
-    except ProxyLLMError as error:
-        told = shown(error)
+    except ProxyLLMError as caught:
+        told = shown(caught)
     assert KEY[:12] not in told
 
 
-def test_what_a_service_says_stays_one_line(serve: Serve) -> None:
+def test_what_a_service_says_stays_one_line(upstream: WebSocketUpstream) -> None:
     """Control characters of a service's are escaped, so that a log can't be forged."""
-    upstream = serve(frame(code=10003, message="a\x1b[2J\n2026 ERROR made up"))
+    upstream.play(Fail("unknown_model", message="a\x1b[2J\n2026 ERROR made up"))
     with pytest.raises(ProxyLLMError) as caught:
         client_of(upstream).sync_generate("hi")
     assert str(caught.value).isprintable()

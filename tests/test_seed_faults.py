@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import subprocess
 import sys
 import threading
 import weakref
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from modelplug import (
+    Finish,
     FirstDeltaTimeoutError,
     ModelMessage,
     ModelNotFoundError,
@@ -22,70 +23,73 @@ from modelplug import (
     Timeouts,
     UnsafeEndpointError,
 )
-from tests.conftest import Serve
+from modelplug.testing import Gate, Message, Silence
+from modelplug.testing.websocket import WebSocketUpstream
+from tests.providers.spark.wire import SID, error
 from tests.support.scripted import DIRECTIONS, Ask
-from tests.support.upstream import Upstream, answer, client_of, frame
+from tests.support.spark import NOWHERE, client_of
 
 directions = pytest.mark.parametrize("ask", DIRECTIONS.values(), ids=DIRECTIONS.keys())
 
 
 @pytest.mark.parametrize("how", ["async stream", "sync stream"])
-def test_the_first_delta_is_seen_before_the_second_is_sent(serve: Serve, how: str) -> None:
+def test_the_first_delta_is_seen_before_the_second_is_sent(
+    upstream: WebSocketUpstream, how: str
+) -> None:
     """A stream streams: a gate holds the second frame until the first has been read."""
-    gate = threading.Event()
-    first, *rest = answer("a", "b")
-    client = client_of(serve(first, gate, *rest))
+    upstream.play("a", Gate("read"), "b", Finish())
+    client = client_of(upstream)
 
     async def read() -> list[str]:
         seen = []
         async for output in client.generate_stream("hi"):
             seen.append(output.text)
-            gate.set()
+            upstream.release("read")
         return seen
 
     def read_blocking() -> list[str]:
         seen = []
         for output in client.sync_generate_stream("hi"):
             seen.append(output.text)
-            gate.set()
+            upstream.release("read")
         return seen
 
     assert (asyncio.run(read()) if how == "async stream" else read_blocking()) == ["a", "ab", "ab"]
 
 
 @directions
-def test_an_error_frame_is_an_error(serve: Serve, ask: Ask) -> None:
+def test_an_error_frame_is_an_error(upstream: WebSocketUpstream, ask: Ask) -> None:
     """The header's code is read; the failure is raised, with the service's words."""
-    upstream = serve(frame(code=11200, message="AppIdNoAuthError:(12:17:04.432) tokens.total"))
+    upstream.play(Message(error(11200, "AppIdNoAuthError:(12:17:04.432) tokens.total")))
     with pytest.raises(QuotaError) as caught:
         ask(client_of(upstream), "hi")
-    assert (
-        caught.value.provider_code,
-        caught.value.request_id,
-    ) == (11200, "cht000b0c24@dx1916602ea10b808550")
+    assert (caught.value.provider_code, caught.value.request_id) == (11200, SID)
 
 
 @directions
-def test_a_silent_service_is_timed_out(serve: Serve, ask: Ask) -> None:
+def test_a_silent_service_is_timed_out(upstream: WebSocketUpstream, ask: Ask) -> None:
     """A service that says nothing costs as long as the clock allows, and its socket is closed."""
-    upstream = serve(threading.Event())
+    upstream.play(Silence())
     client = client_of(upstream, timeouts=Timeouts(first_delta=0.05))
     with pytest.raises(FirstDeltaTimeoutError):
         ask(client, "hi")
+    assert upstream.exchanges.wait().wait_gone()
 
 
 @directions
-def test_nothing_is_printed(serve: Serve, ask: Ask, capfd: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_printed(
+    upstream: WebSocketUpstream, ask: Ask, capfd: pytest.CaptureFixture[str]
+) -> None:
     """Neither questions nor answers appear on standard output or standard error."""
-    ask(client_of(serve(*answer("a", "b"))), "hi")
+    upstream.play("a", "b", Finish())
+    ask(client_of(upstream), "hi")
     assert capfd.readouterr() == ("", "")
 
 
 def test_keys_never_travel_in_the_clear() -> None:
     """The default address is encrypted, and an unencrypted one off this machine is refused."""
-    upstream = Upstream(url="ws://spark-api.xf-yun.com")
     with pytest.raises(UnsafeEndpointError):
-        client_of(upstream).sync_generate("hi")
+        client_of("ws://spark-api.xf-yun.com").sync_generate("hi")
     from modelplug_spark.models import MODELS
 
     assert {"wss"} == {model.url.partition(":")[0] for model in MODELS}
@@ -100,33 +104,35 @@ def test_keys_never_travel_in_the_clear() -> None:
     ],
 )
 def test_a_custom_base_keeps_the_models_domain(
-    serve: Serve, config: str, domain: str, path: str
+    upstream: WebSocketUpstream, config: str, domain: str, path: str
 ) -> None:
     """With another address the request still names the domain, and the path that goes with it."""
-    upstream = serve(*answer("a"))
+    upstream.play("a", Finish())
     client_of(upstream, config).sync_generate("hi")
-    chat = upstream.messages[0]["parameter"]["chat"]  # type: ignore[index]  # as sent
-    assert (domain, path) == (chat["domain"], upstream.paths[0].partition("?")[0])
+    exchange = upstream.exchanges.wait()
+    sent: Any = exchange.question
+    assert (domain, path) == (sent["parameter"]["chat"]["domain"], exchange.request.path)
 
 
 @pytest.mark.parametrize("model", ["v9", "generalv35", "spark-ultra"])
 def test_an_unknown_version_is_an_error(model: str) -> None:
     """A model that isn't known is never sent to another one; the error names what is known."""
     with pytest.raises(ModelNotFoundError, match=model) as caught:
-        client_of(Upstream(url="ws://127.0.0.1:1"), f"spark:{model}")
+        client_of(NOWHERE, f"spark:{model}")
     assert "generalv3.5" in str(caught.value.hint)
 
 
-def test_nothing_is_sent_as_null(serve: Serve) -> None:
+def test_nothing_is_sent_as_null(upstream: WebSocketUpstream) -> None:
     """What is not set is not sent; what is set to nought is."""
-    upstream = serve(*answer("a"))
+    upstream.play("a", Finish())
     client_of(upstream).sync_generate(ModelRequest(messages="hi", max_new_tokens=7))
-    sent = upstream.messages[0]
-    assert "null" not in json.dumps(sent)
-    assert sent["parameter"]["chat"] == {"domain": "generalv3.5", "max_tokens": 7}  # type: ignore[index]
+    exchange = upstream.exchanges.wait()
+    sent: Any = exchange.question
+    assert b"null" not in exchange.request.body
+    assert sent["parameter"]["chat"] == {"domain": "generalv3.5", "max_tokens": 7}
 
 
-def test_a_converter_can_be_used(serve: Serve) -> None:
+def test_a_converter_can_be_used(upstream: WebSocketUpstream) -> None:
     """A message converter is called and what it gives is sent."""
 
     class Shouting:
@@ -136,15 +142,15 @@ def test_a_converter_can_be_used(serve: Serve) -> None:
             """All in capitals."""
             return [ModelMessage(message.role, message.text.upper()) for message in messages]
 
-    upstream = serve(*answer("a"))
+    upstream.play("a", Finish())
     client_of(upstream).sync_generate("hi", Shouting())
-    assert upstream.messages[0]["payload"]["message"]["text"] == [{"role": "user", "content": "HI"}]  # type: ignore[index]
+    sent: Any = upstream.exchanges.wait().question
+    assert sent["payload"]["message"]["text"] == [{"role": "user", "content": "HI"}]
 
 
 def test_clients_share_no_cache() -> None:
     """Each client has its own models, and a client that nobody holds goes away."""
-    nowhere = Upstream(url="ws://127.0.0.1:1")
-    one, other = client_of(nowhere, "spark:lite"), client_of(nowhere, "spark:4.0Ultra")
+    one, other = client_of(NOWHERE, "spark:lite"), client_of(NOWHERE, "spark:4.0Ultra")
     names = [asyncio.run(client.models())[0].model for client in (one, other)]
     gone = weakref.ref(one)
     del one
@@ -152,9 +158,9 @@ def test_clients_share_no_cache() -> None:
     assert (names, gone()) == (["lite", "4.0Ultra"], None)
 
 
-def test_a_client_makes_no_threads(serve: Serve) -> None:
+def test_a_client_makes_no_threads(upstream: WebSocketUpstream) -> None:
     """Making, using and closing clients leaves no threads beside the one of the bridge."""
-    upstream = serve(*answer("a"))
+    upstream.play("a", Finish(), times=None)
     client_of(upstream).sync_generate("hi")
     before = threading.active_count()
     for _ in range(20):
@@ -176,29 +182,34 @@ print(sorted({"starlette", "fastapi", "anyio", "tiktoken", "httpx"} & set(sys.mo
 
 
 def test_counting_tokens_never_goes_to_the_network() -> None:
-    """A count that can't be made is -1 at once, with no look-up and no socket."""
+    """Whatever counts, or can't: no look-up and no socket."""
     code = """
 import asyncio, sys
 seen = []
 sys.addaudithook(lambda event, args: seen.append(event) if event.startswith("socket.") else None)
 from modelplug import new_client
-client = new_client("spark", api_app_id="1", api_key="k" * 9, api_secret="s" * 9)
+spark = new_client("spark", api_app_id="1", api_key="k" * 9, api_secret="s" * 9)
+openai, unable = new_client("echo"), new_client("echo")
+unable.proxy_tokenizer = None
 
 async def main():
     seen.clear()  # the loop's own pair of sockets
-    return await client.count_token("generalv3.5", "hi")
+    counts = [await spark.count_token("generalv3.5", "hi")]
+    counts += [await openai.count_token(model, "hi") for model in ("gpt-4", "gpt-4o", "unknown")]
+    return *counts, await unable.count_token("gpt-4o", "hi")
 
-print(asyncio.run(main()), [event for event in seen if "connect" in event or "addr" in event])
+print(*asyncio.run(main()), [event for event in seen if "connect" in event or "addr" in event])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "-1 []\n"
+    assert done.stdout == "2 1 1 1 -1 []\n"
 
 
-def test_history_is_never_trimmed_unasked(serve: Serve) -> None:
+def test_history_is_never_trimmed_unasked(upstream: WebSocketUpstream) -> None:
     """A conversation of any length is sent whole, its system message first."""
-    upstream = serve(*answer("a"))
+    upstream.play("a", Finish())
     turns = [ModelMessage("human" if at % 2 else "ai", "word " * 500) for at in range(1, 22)]
     messages = [ModelMessage("system", "be brief"), *turns]
     client_of(upstream).sync_generate(ModelRequest(messages=messages))
-    sent = upstream.messages[0]["payload"]["message"]["text"]  # type: ignore[index]  # as sent
-    assert (len(sent), sent[0]["role"]) == (22, "system")
+    sent: Any = upstream.exchanges.wait().question
+    text = sent["payload"]["message"]["text"]
+    assert (len(text), text[0]["role"]) == (22, "system")

@@ -6,7 +6,6 @@ conversation gives the same answer.
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,11 +13,9 @@ from dataclasses import dataclass
 from itertools import chain, pairwise, repeat
 
 from modelplug_spark.frames import Turn
+from modelplug_spark.tokens import CHINESE, WORD, tokens
 
 __all__ = ["chunks", "compose", "cut", "tokens"]
-
-_CHINESE = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
-_WORD = re.compile(r"[^\W\u3400-\u4dbf\u4e00-\u9fff]+")
 
 _LONG_TEXT, _LONG_LINES = 300, 5
 """From so many characters, or lines, a message counts as a text with a question about it."""
@@ -118,7 +115,7 @@ def compose(
 
 def _described(text: str, phrases: _Phrases) -> str:
     """What can be seen of a text: its size, its heading, the words that it uses most."""
-    words = len(_WORD.findall(text)) + len(_CHINESE.findall(text))
+    words = len(WORD.findall(text)) + len(CHINESE.findall(text))
     parts = [phrases.text.format(lines=len(text.splitlines()), words=words)]
     parts.append(phrases.heading.format(heading=_shortened(_heading(text), _GIST)))
     frequent = [
@@ -154,7 +151,7 @@ def _heading(text: str) -> str:
 
 def _terms(text: str) -> Counter[str]:
     """Words that say something, and pairs of Chinese characters for want of words."""
-    words = (word.lower() for word in _WORD.findall(text))
+    words = (word.lower() for word in WORD.findall(text))
     terms = Counter(filter(_says_something, words))
     # A pair that stands across the border of two words is no word; what is frequent mostly is.
     terms.update(
@@ -170,23 +167,16 @@ def _says_something(word: str) -> bool:
 
 
 def _is_telling(character: str) -> bool:
-    return bool(_CHINESE.match(character)) and character not in _PLAIN_CHARACTERS
+    return bool(CHINESE.match(character)) and character not in _PLAIN_CHARACTERS
 
 
 def _is_chinese(text: str) -> bool:
-    return len(_CHINESE.findall(text)) > len(_WORD.findall(text))
+    return len(CHINESE.findall(text)) > len(WORD.findall(text))
 
 
 def _shortened(text: str, length: int) -> str:
     text = " ".join(text.split())
     return text if len(text) <= length else f"{text[:length]}…"
-
-
-def tokens(*texts: str) -> int:
-    """An estimate by the official ratio: 1 token is 1.5 Chinese characters or 0.8 words (D-Web)."""
-    characters = sum(len(_CHINESE.findall(text)) for text in texts)
-    words = sum(len(_WORD.findall(text)) for text in texts)
-    return math.ceil(characters / 1.5 + words / 0.8)
 
 
 def cut(text: str, limit: int) -> str:

@@ -1,6 +1,6 @@
 """``parameter.chat`` of a request: which model, in which ranges, with which of its extras.
 
-Section 3.2 of the protocol notes (D-Web, D-X1HTTP, D-Android).
+Section 3.2 of the protocol notes (D-Web, D-X1HTTP, D-Android, D-MaaS-WS).
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ def chat(
         auditing=options.auditing or UNSET,
         thinking=_thinking(request, model, options=options, policy=policy),
         tools=_search(model, options, policy),
+        search_disable=_switch(model, options, policy),
     )
 
 
@@ -77,7 +78,7 @@ def _thinking(
 
 def _search(model: SparkModel, options: SparkOptions, policy: Policy) -> list[ChatTool] | UnsetType:
     """A search where the model has one; to switch off what isn't there is no fault."""
-    if options.search is None:
+    if options.search is None or model.search == "switch":
         return UNSET
     if model.search == "none":
         if options.search:
@@ -97,3 +98,15 @@ def _search(model: SparkModel, options: SparkOptions, policy: Policy) -> list[Ch
     mode = "normal" if options.search is True else options.search
     search = WebSearch(enable=True, show_ref_label=has_sources, search_mode=mode)
     return [ChatTool(type="web_search", web_search=search)]
+
+
+def _switch(model: SparkModel, options: SparkOptions, policy: Policy) -> bool | UnsetType:
+    """What a hosted model has for a search: it is off, or on and no more (D-MaaS-WS)."""
+    if options.search is None or model.search != "switch":
+        return UNSET
+    if options.search and (options.search == "deep" or options.show_sources):
+        policy.refuse(
+            f"{model.name} has no other search than a plain one",
+            hint="say search=true, without show_sources",
+        )
+    return not options.search

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Self
@@ -31,6 +33,7 @@ from modelplug_spark.options import SparkOptions
 from modelplug_spark.protocol import SparkProtocol
 from modelplug_spark.question import question
 from modelplug_spark.signing import date_of, derived, sign
+from modelplug_spark.tokens import SparkTokenizer
 
 __all__ = ["SparkLLMClient"]
 
@@ -65,6 +68,7 @@ class SparkLLMClient(ProxyLLMClient):
             [model.name, *(each for each in others if each != model.name)],
             context_length=model_params.max_context_size or model.context_length,
             executor=default_executor,
+            proxy_tokenizer=SparkTokenizer(),
             params=model_params,
         )
 
@@ -89,17 +93,8 @@ class SparkLLMClient(ProxyLLMClient):
     async def stream_deltas(self, request: ModelRequest, call: Call) -> DeltaStream:
         """See ``ProxyLLMClient.stream_deltas``."""
         options = self.options_for(request, SparkOptions)
-        model = _placed(request.model or self.default_model, self.params, options.domain)
-        endpoint = Endpoint.parse(model.url, allow_insecure=self.params.allow_insecure)
         credential = call.credential()
-        asked = question(
-            request,
-            model,
-            app_id=credential.app_id,
-            options=options,
-            warn=lambda told: call.note(warning=told),
-        )
-        message = encode_request(asked)
+        endpoint, message = self._asked(request, call, app_id=credential.app_id)
         protocol = SparkProtocol(strict_sequence=options.sequence == "strict", scrub=call.scrub)
         query = _signed(endpoint, credential, call)
         async with connect(endpoint, query=query, call=call, on_refusal=_refused) as ws:
@@ -114,6 +109,25 @@ class SparkLLMClient(ProxyLLMClient):
                 if pieces:  # frames without text are no progress: no clock may start anew
                     yield pieces
             raise protocol.failure
+
+    def preview(self, request: ModelRequest, call: Call) -> Mapping[str, object]:
+        """The address without its signed query, and the one message."""
+        endpoint, message = self._asked(request, call, app_id=call.credential().app_id)
+        return {"url": str(endpoint), "message": json.loads(message)}
+
+    def _asked(self, request: ModelRequest, call: Call, *, app_id: str) -> tuple[Endpoint, bytes]:
+        """Where a request goes, and the message that it becomes."""
+        options = self.options_for(request, SparkOptions)
+        model = _placed(request.model or self.default_model, self.params, options.domain)
+        endpoint = Endpoint.parse(model.url, allow_insecure=self.params.allow_insecure)
+        asked = question(
+            request,
+            model,
+            app_id=app_id,
+            options=options,
+            warn=lambda told: call.note(warning=told),
+        )
+        return endpoint, encode_request(asked)
 
 
 def _placed(name: str, params: ProxyModelParameters, domain: str | None = None) -> SparkModel:

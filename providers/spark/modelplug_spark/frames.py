@@ -96,6 +96,7 @@ class Chat(Struct, omit_defaults=True, kw_only=True):
     auditing: str | UnsetType | None = UNSET
     thinking: Thinking | UnsetType | None = UNSET
     tools: list[ChatTool] | UnsetType | None = UNSET
+    search_disable: bool | UnsetType = UNSET
 
 
 class Parameter(Struct, kw_only=True):
@@ -194,10 +195,12 @@ class UsageBlock(Struct):
 class ResponsePayload(Struct, omit_defaults=True):
     """What a frame is about; error frames have none. A list of sources may come without choices.
 
-    ``plugins`` isn't typed: sources that can't be read are no reason to lose an answer.
+    ``plugins`` and ``question_type``, which the multilingual model sends (S-Java), aren't typed:
+    what is beside an answer and can't be read is no reason to lose it.
     """
 
     plugins: object = UNSET
+    question_type: object = UNSET
     choices: Choices | UnsetType | None = UNSET
     usage: UsageBlock | UnsetType | None = UNSET
 

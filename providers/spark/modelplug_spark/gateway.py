@@ -2,10 +2,11 @@
 
 Section 2 of the protocol notes. The texts are D-SpeechAuth's where it has them, and else were
 seen live; the gateway seems to be a derivative of Kong's ``hmac-auth``, whose order of checks
-this follows (R). Real clients write the authorization in several ways, all of which pass:
-``hmac username=`` for ``api_key=`` (one-api), any blanks after a comma (spark-ai-python,
-sparkdesk-api), ``UTC`` for ``GMT`` (Java SDK), base64 whose ``=`` is not escaped (LangChain JS),
-a signed host with or without its port, or another than the one that was dialled.
+this follows unless a setting says otherwise (R; section 11.1). Real clients write the
+authorization in several ways, all of which pass: ``hmac username=`` for ``api_key=`` (one-api),
+any blanks after a comma (spark-ai-python, sparkdesk-api), ``UTC`` for ``GMT`` (Java SDK), base64
+whose ``=`` is not escaped (LangChain JS), a signed host with or without its port, or another than
+the one that was dialled.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from hmac import compare_digest
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
+from modelplug_spark.settings import EmulatorSettings
 from modelplug_spark.signing import TOLERANCE, seconds_of, signature, signed_text
 
 __all__ = ["Account", "Refused", "Upgrade", "refusal"]
@@ -50,8 +52,9 @@ class Upgrade:
         host_header: the Host header.
         now: seconds since the epoch by the gateway's clock.
         account: who is let in.
-        strict_host: whether the signed host must be the Host header's, the ports aside. It is
-            not known to be so (section 11.1); a client that is redirected signs another.
+        settings: ``strict_host``, ``date_first`` and ``mismatch_status`` count here. That the
+            signed host must be the Host header's is not known (section 11.1); a client that is
+            redirected signs another.
     """
 
     path: str
@@ -59,7 +62,7 @@ class Upgrade:
     host_header: str
     now: float
     account: Account
-    strict_host: bool = False
+    settings: EmulatorSettings
 
     @cached_property
     def params(self) -> Mapping[str, str]:
@@ -88,7 +91,10 @@ class Upgrade:
 
 _HMAC = "HMAC signature cannot be verified"
 _DATE = f"{_HMAC}, a valid date or x-date header is required for HMAC Authentication"
-_MISMATCH = "HMAC signature does not match"
+
+
+def _mismatch(upgrade: Upgrade) -> Refused:
+    return Refused(upgrade.settings.mismatch_status, "HMAC signature does not match")
 
 
 def _authorized(upgrade: Upgrade) -> Refused | None:
@@ -122,15 +128,15 @@ def _known(upgrade: Upgrade) -> Refused | None:
 
 
 def _signed(upgrade: Upgrade) -> Refused | None:
-    text = signed_text(upgrade.host, upgrade.path, upgrade.params["date"])
+    text = signed_text(upgrade.host, upgrade.path, upgrade.params.get("date", ""))
     right = signature(text, upgrade.account.api_secret)
     same = compare_digest(right.encode(), upgrade.authorization["signature"].encode())
-    return None if same else Refused(401, _MISMATCH)
+    return None if same else _mismatch(upgrade)
 
 
 def _addressed(upgrade: Upgrade) -> Refused | None:
     signed, dialled = (re.sub(r":\d*$", "", host) for host in (upgrade.host, upgrade.host_header))
-    return Refused(401, _MISMATCH) if upgrade.strict_host and signed != dialled else None
+    return _mismatch(upgrade) if upgrade.settings.strict_host and signed != dialled else None
 
 
 CHECKS: Final = (
@@ -142,9 +148,11 @@ CHECKS: Final = (
     _signed,
     _addressed,
 )
-"""Kong's order: each check may rely on those before it."""
+"""Kong's order: each check may rely on those before it, but for ``_dated``, which may come last."""
 
 
 def refusal(upgrade: Upgrade) -> Refused | None:
     """What the gateway answers instead of upgrading; None if it lets the client in."""
-    return next((refused for check in CHECKS if (refused := check(upgrade))), None)
+    late = () if upgrade.settings.date_first else (_dated,)
+    checks = [*(check for check in CHECKS if check not in late), *late]
+    return next((refused for check in checks if (refused := check(upgrade))), None)

@@ -200,8 +200,8 @@ def find(name: str) -> SparkModel:
 def hosted(name: str, *, url: str, domain: str) -> SparkModel:
     """A model of the MaaS platform, fine-tuned or a third party's (D-MaaS-WS; section 1.1).
 
-    Its functions are HTTP's alone, its search is not this one's. That prompt and answer share
-    32767 tokens is left to the service, which counts them.
+    Its functions are HTTP's alone, and of its search there is a switch. That prompt and answer
+    share 32767 tokens is left to the service, which counts them.
     """
     return SparkModel(
         name=name,
@@ -211,6 +211,7 @@ def hosted(name: str, *, url: str, domain: str) -> SparkModel:
         context_length=_8K,
         max_tokens=Range(1, _32K),
         temperature=Range(0, 1),
+        search="switch",
     )
 
 

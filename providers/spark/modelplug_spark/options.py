@@ -24,6 +24,7 @@ class SparkOptions(BaseModel):
             request's ``reasoning`` goes before it.
         search: whether the model looks things up, and how: True is ``normal``, the service's
             own default; ``deep`` costs more tokens; False switches it off (D-Web, D-X1HTTP).
+            Of hosted models only DeepSeek's do (D-MaaS-WS).
         show_sources: whether a search names the pages that it found (D-Web: ``show_ref_label``).
         chat_id: relates the session; unique for the user (D-Web).
         patch_id: the resources of a fine-tuned model; ``0`` is its base (D-MaaS-WS, S-Py).

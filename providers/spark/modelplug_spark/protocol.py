@@ -27,6 +27,7 @@ from msgspec import UNSET, UnsetType
 from modelplug import (
     Delta,
     Finish,
+    FinishReason,
     ProxyLLMError,
     SchemaError,
     SequenceError,
@@ -119,6 +120,7 @@ class SparkProtocol:
         self._has_odd_sources = False
         self._calls = 0
         self._usage: Usage | None = None
+        self._extra: Mapping[str, object] | None = None
 
     @property
     def done(self) -> bool:
@@ -187,6 +189,8 @@ class SparkProtocol:
             self._usage = self._counted(payload.usage.text)
         if payload.plugins is not UNSET and payload.plugins is not None:
             pieces += self._sources(payload.plugins)
+        if isinstance(payload.question_type, str):
+            self._extra = {"question_type": self._plain(payload.question_type)}
         self._advance(header, choices, pieces)
 
     def _advance(
@@ -202,7 +206,8 @@ class SparkProtocol:
             self._note(header)
         pieces += deltas
         if state == "finished":
-            pieces.append(Finish("tool_calls" if self._calls else "stop", usage=self._usage))
+            reason: FinishReason = "tool_calls" if self._calls else "stop"
+            pieces.append(Finish(reason, usage=self._usage, extra=self._extra))
 
     def _is_new(self, frame: Response, choices: Choices) -> bool:
         """Whether the frame is the next one; False for the last one once more."""

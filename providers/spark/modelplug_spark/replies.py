@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET
 
 from modelplug_spark.answers import compose, cut, tokens
-from modelplug_spark.frames import FunctionCall, Request, Turn, UsageBlock, WebSearch
+from modelplug_spark.frames import FunctionCall, Request, Turn, WebSearch
 from modelplug_spark.images import image_data
 from modelplug_spark.sparkmodel import SparkModel
 
@@ -29,14 +29,14 @@ class Reply:
 
     Attributes:
         text: the answer; empty where a function is called instead.
-        usage: the counts of the last frame.
+        usage: the counts of the last frame; ``total_tokens`` is what is billed (section 4.1).
         thinking: what comes before the text.
         call: the function to be called.
         sources: what a search found.
     """
 
     text: str
-    usage: UsageBlock
+    usage: Mapping[str, int]
     _: KW_ONLY
     thinking: str = ""
     call: FunctionCall | None = None
@@ -130,7 +130,7 @@ _BY_TYPE: Mapping[str, object] = {
 
 def _search(request: Request, model: SparkModel) -> WebSearch | None:
     """The search that is switched on, which it is unless somebody says no (D-Web; section 3.2)."""
-    if model.search == "none":
+    if model.search not in ("sources", "plain"):
         return None
     for tool in request.parameter.chat.tools or ():
         if tool.type == "web_search" and tool.web_search and tool.web_search.enable is not False:
@@ -145,11 +145,11 @@ def _sources(question: str) -> list[Mapping[str, object]]:
     ]
 
 
-def _usage(turns: Sequence[Turn], answer: str, search: WebSearch | None) -> UsageBlock:
-    """The counts; ``total`` is what is billed (section 4.1). A deep search costs (section 3.2)."""
+def _usage(turns: Sequence[Turn], answer: str, search: WebSearch | None) -> Mapping[str, int]:
+    """The counts (section 4.1). A deep search has one of its own (section 3.2)."""
     texts = [turn.content or "" for turn in _spoken(turns)]
     prompt, completion = tokens(*texts), tokens(answer)
-    counts: dict[str, object] = {
+    counts = {
         "question_tokens": tokens(texts[-1]),
         "prompt_tokens": prompt,
         "completion_tokens": completion,
@@ -157,7 +157,7 @@ def _usage(turns: Sequence[Turn], answer: str, search: WebSearch | None) -> Usag
     }
     if search and search.search_mode == "deep":
         counts["search_prompt"] = tokens(texts[-1])
-    return UsageBlock(text=counts)
+    return counts
 
 
 def _spoken(turns: Sequence[Turn]) -> list[Turn]:

@@ -2,66 +2,68 @@
 
 It stands in for the real one as the protocol notes describe it, in the places where clients go
 wrong: signatures and clocks (section 2), schema, ranges and domains (sections 3 and 5), frames
-(section 4). Its answers are made from the question.
+(section 4), licences, limits and audits (section 5). Its answers are made from the question.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
-from modelplug_spark.answers import chunks
-from modelplug_spark.frames import (
-    Choices,
-    ChoicesText,
-    Misfit,
-    Response,
-    ResponseHeader,
-    ResponsePayload,
-    decode_request,
-    encode_response,
-)
+from modelplug_spark.engine import Frame, outcome
+from modelplug_spark.faults import Fault, fault, misfit
+from modelplug_spark.frames import Misfit, decode_request, encode_response
 from modelplug_spark.gateway import Account, Refused, Upgrade, refusal
-from modelplug_spark.models import MODELS, SparkModel
-from modelplug_spark.replies import Reply, reply
-from modelplug_spark.sources import plugins_of
-from modelplug_spark.validation import Fault, faults, misfit
+from modelplug_spark.inquiry import Inquiry, is_hosted, is_served, model_at
+from modelplug_spark.limits import Limits, Wish
+from modelplug_spark.payloads import refused
+from modelplug_spark.ranges import clamped
+from modelplug_spark.settings import EmulatorSettings
+from modelplug_spark.validation import faults
 
-__all__ = ["Settings", "SparkService", "sid_of"]
+__all__ = ["Answer", "Ending", "Frame", "Settings", "SparkService", "sid_of"]
 
-# Several models may share a path: their domains tell them apart (section 1.1).
-_BY_PATH: Mapping[str, Sequence[SparkModel]] = {
-    model.path: [each for each in MODELS if each.path == model.path] for model in MODELS
-}
+Ending: TypeAlias = Literal["frame", "cut", "stay"]
+"""What becomes of a connection after an answer: close frame 1000, cut, or open (section 4.6)."""
+
+
+class Settings(EmulatorSettings):
+    """Everything that a service is made of: the switches, and whom it lets in."""
+
+    account: Account
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Settings:
-    """How the service behaves where the real one does both, or nobody knows.
+class Answer:
+    """What the service does after a message.
 
     Attributes:
-        account: who is let in.
-        empty_last: whether the last frame has no text but the usage alone. Both were recorded;
-            a text there catches clients that drop it (section 4.1).
-        bare_sources: whether the frame with the sources of a search comes without ``choices``.
-            It may (G; section 4.3), and other SDKs crash on it.
-        strict_host: see gateway.Upgrade.
-        strict_uid: see validation.faults.
+        frames: what it sends, in order.
+        close: what it does then.
+        number: by which the limits know the answer; None if it uses nothing up.
     """
 
-    account: Account
-    empty_last: bool = False
-    bare_sources: bool = False
-    strict_host: bool = False
-    strict_uid: bool = False
+    frames: Sequence[Frame]
+    close: Ending
+    number: int | None = None
 
 
 class SparkService:
-    """One service for one account. Pure: the same question at the same time, the same answer."""
+    """One service for one account; the limits are all that it remembers.
+
+    For one loop: it is not safe between threads.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._limits = Limits(settings)
+
+    @property
+    def running(self) -> int:
+        """How many answers are under way: given by ``ask`` and not yet ``done``."""
+        return self._limits.running
 
     def authorize(self, path: str, query: str, host_header: str, now: float) -> Refused | None:
         """What is answered instead of an upgrade to WebSocket; None if the client is let in.
@@ -72,7 +74,7 @@ class SparkService:
             host_header: the Host header.
             now: seconds since the epoch.
         """
-        if path not in _BY_PATH:
+        if not is_served(path):
             # Not seen on a WebSocket host; the text is the HTTP host's (L-oba107).
             return Refused(404, "404 page not found")
         return refusal(
@@ -82,38 +84,67 @@ class SparkService:
                 host_header=host_header,
                 now=now,
                 account=self._settings.account,
-                strict_host=self._settings.strict_host,
+                settings=self._settings,
             )
         )
 
-    def answer(self, path: str, message: bytes, now: float) -> list[bytes]:
-        """The frames that answer a message, all of them: the service closes after the last.
+    def ask(self, path: str, message: bytes, now: float) -> Answer:
+        """What is answered to a message, all of it; ``done`` is to be told of its end.
 
         Args:
             path: that of the connection; it must be served.
             message: what the client sent.
             now: seconds since the epoch.
         """
-        sid = sid_of(message, now)
         request = decode_request(message)
         if isinstance(request, Misfit):
-            return _refused(misfit(request, now), sid)
-        domain, models = request.parameter.chat.domain, _BY_PATH[path]
-        model = next((each for each in models if each.domain == domain), models[0])
-        settings = self._settings
-        fault = next(
-            faults(
-                request,
-                model,
-                app_id=settings.account.app_id,
-                now=now,
-                strict_uid=settings.strict_uid,
-            ),
-            None,
+            frame = self._refused(misfit(request, now), message, now)
+            return Answer(frames=[frame], close=self._ending(hosted=False))
+        model = model_at(path, request.parameter.chat.domain, self._settings)
+        if self._settings.out_of_range == "clamp":
+            request = clamped(request, model)
+        inquiry = Inquiry(
+            message=message,
+            request=request,
+            model=model,
+            app_id=self._settings.account.app_id,
+            now=now,
+            settings=self._settings,
         )
-        if fault is not None:
-            return _refused(fault, sid)
-        return _frames(_payloads(reply(request, model), settings), sid)
+        return self._answer(inquiry)
+
+    def _answer(self, inquiry: Inquiry) -> Answer:
+        message, now = inquiry.message, inquiry.now
+        ending = self._ending(hosted=is_hosted(inquiry.model))
+        wish = Wish(inquiry.domain, inquiry.request.header.uid or None, now)
+        wrong = next(faults(inquiry), None) or self._limits.refusal(wish)
+        if wrong is not None:
+            return Answer(frames=[self._refused(wrong, message, now)], close=ending)
+        number = self._limits.enter(wish)
+        answered = outcome(inquiry, sid_of(message, now))
+        self._limits.spend(wish.domain, answered.tokens)
+        return Answer(frames=answered.frames, close=ending, number=number)
+
+    def done(self, answer: Answer) -> None:
+        """The answer's last frame is out, or nobody waits for it; telling it twice is no harm."""
+        if answer.number is not None:
+            self._limits.release(answer.number)
+
+    def busy(self, message: bytes, now: float) -> Frame:
+        """What is said to a message while the one before it is answered on the same connection.
+
+        Args:
+            message: what the client sent.
+            now: seconds since the epoch.
+        """
+        return self._refused(fault(10007, now), message, now)
+
+    def _refused(self, wrong: Fault, message: bytes, now: float) -> Frame:
+        return Frame(encode_response(refused(wrong, sid_of(message, now), self._settings)))
+
+    def _ending(self, *, hosted: bool) -> Ending:
+        stays = hosted or self._settings.second_question
+        return "stay" if stays else self._settings.close
 
 
 def sid_of(message: bytes, now: float) -> str:
@@ -124,52 +155,3 @@ def sid_of(message: bytes, now: float) -> str:
     """
     digest = hashlib.sha256(message).hexdigest()
     return f"cht{digest[:8]}@dx{round(now * 1000):011x}b8{digest[8:13]}"
-
-
-def _payloads(answer: Reply, settings: Settings) -> list[ResponsePayload]:
-    """What the frames say, in order: the sources, then the pieces; the usage comes last."""
-    pieces = _pieces(answer, empty_last=settings.empty_last)
-    bare = []
-    if answer.sources and settings.bare_sources:
-        bare = [ResponsePayload()]
-    elif answer.sources:
-        pieces.insert(0, ChoicesText(content="", role="assistant", index=0))
-    payloads = bare + [
-        ResponsePayload(choices=Choices(seq=seq, text=[piece])) for seq, piece in enumerate(pieces)
-    ]
-    if answer.sources:
-        payloads[0].plugins = plugins_of(answer.sources)
-    payloads[-1].usage = answer.usage
-    return payloads
-
-
-def _pieces(answer: Reply, *, empty_last: bool) -> list[ChoicesText]:
-    """Thinking, whose content is empty, and then text; or a call alone (sections 4.1, 4.2)."""
-    if answer.call is not None:
-        return [ChoicesText(content="", role="assistant", index=0, function_call=answer.call)]
-    thinking = [
-        ChoicesText(content="", role="assistant", index=0, reasoning_content=piece)
-        for piece in chunks(answer.thinking)
-    ]
-    contents = [*chunks(answer.text), *([""] if empty_last else [])]
-    return thinking + [
-        ChoicesText(content=content, role="assistant", index=0) for content in contents
-    ]
-
-
-def _frames(payloads: Sequence[ResponsePayload], sid: str) -> list[bytes]:
-    """The frames; their status is 0 first, 1 then, 2 last, in both places (section 4.1)."""
-    frames = []
-    for number, payload in enumerate(payloads):
-        status = 2 if payload.usage else min(number, 1)
-        if payload.choices:
-            payload.choices.status = status
-        header = ResponseHeader(code=0, message="Success", sid=sid, status=status)
-        frames.append(encode_response(Response(header=header, payload=payload)))
-    return frames
-
-
-def _refused(fault: Fault, sid: str) -> list[bytes]:
-    """The one frame of a failure, without a payload (section 4.5)."""
-    header = ResponseHeader(code=fault.code, message=fault.text, sid=sid, status=2)
-    return [encode_response(Response(header=header))]

@@ -63,7 +63,8 @@ class SparkModel:
         system_role: whether it takes a system message.
         functions: whether it calls functions.
         thinking: whether it thinks before it answers, and can be told not to (section 3.2).
-        search: whether it looks things up, and can name the pages where it did (section 4.3).
+        search: whether it looks things up, and can name the pages where it did (section 4.3);
+            ``switch`` for a hosted model's, which is on or off and no more (section 3.2).
         images: whether it is for questions about an image, and only those (section 3.4).
     """
 
@@ -82,7 +83,7 @@ class SparkModel:
     system_role: Level = "native"
     functions: Level = "none"
     thinking: bool = False
-    search: Literal["sources", "plain", "none"] = "none"
+    search: Literal["sources", "plain", "switch", "none"] = "none"
     images: bool = False
 
     @property

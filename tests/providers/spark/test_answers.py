@@ -138,6 +138,7 @@ def test_a_cut_is_the_longest_beginning_within_the_limit(text: str, limit: int) 
     assert kept == text or len(kept) == 1 or tokens(text[: len(kept) + 1]) > limit
 
 
+@pytest.mark.row("4.1 recorded answer")
 def test_chunks_grow_as_they_were_recorded() -> None:
     """One character, then four to eight, then more."""
     sizes = [len(chunk) for chunk in chunks("x" * 120)]

@@ -11,25 +11,36 @@ import pytest
 
 from modelplug import ModelRequest, UnsupportedOptionError
 from modelplug_spark.chat import chat
-from modelplug_spark.models import find
+from modelplug_spark.models import find, hosted
 from modelplug_spark.options import SparkOptions
 from modelplug_spark.policy import Policy
+
+HOSTED = hosted("xdeepseekv3", url="wss://maas.example/v1.1/chat", domain="service-id")
 
 
 def sent(model: str, options: Mapping[str, object] | None = None, /, **fields: Any) -> Any:
     """``parameter.chat`` of a request as it goes out, but for the domain."""
     request = ModelRequest(messages="hi", **fields)
+    asked = HOSTED if model == HOSTED.name else find(model)
     made = chat(
         request,
-        find(model),
+        asked,
         options=SparkOptions.model_validate(options or {}),
         policy=Policy(request, list[str]().append),
     )
     told = json.loads(msgspec.json.encode(made))
-    assert told.pop("domain") == find(model).domain
+    assert told.pop("domain") == asked.domain
     return told
 
 
+@pytest.mark.row(
+    "3.2 temperature",
+    "3.2 top_k",
+    "3.2 top_p",
+    "3.2 max_tokens",
+    "3.2 presence_penalty",
+    "3.2 frequency_penalty",
+)
 def test_the_x_family_takes_every_parameter() -> None:
     """Each under the service's name."""
     fields: dict[str, Any] = {"temperature": 2, "top_k": 6, "top_p": 0.95}
@@ -38,6 +49,13 @@ def test_the_x_family_takes_every_parameter() -> None:
     assert expected == sent("spark-x", max_new_tokens=65535, **fields)
 
 
+@pytest.mark.row(
+    "3.2 temperature",
+    "3.2 top_p",
+    "3.2 max_tokens",
+    "3.2 presence_penalty",
+    "3.2 frequency_penalty",
+)
 @pytest.mark.parametrize(
     ("model", "name", "value", "allowed"),
     [
@@ -57,6 +75,7 @@ def test_a_range_is_the_models_own(model: str, name: str, value: float, allowed:
     assert f"{name} {value} is outside {allowed}, the range of" in str(caught.value)
 
 
+@pytest.mark.row("3.2 thinking")
 @pytest.mark.parametrize(
     ("option", "reasoning", "thinking"),
     [
@@ -79,6 +98,7 @@ def test_thinking_is_on_or_off(option: str | None, reasoning: Any, thinking: str
     assert ({"thinking": {"type": thinking}} if thinking else {}) == told
 
 
+@pytest.mark.row("3.2 thinking")
 @pytest.mark.parametrize("model", ["lite", "max", "ultra", "image"])
 def test_what_does_not_think_cannot_be_told_to(model: str) -> None:
     """Nor not to."""
@@ -87,6 +107,7 @@ def test_what_does_not_think_cannot_be_told_to(model: str) -> None:
     assert sent(model, {"thinking": "disabled"}, on_unsupported="drop") == {}
 
 
+@pytest.mark.row("1.1 search", "3.2 tools")
 @pytest.mark.parametrize(
     ("model", "options", "search"),
     [
@@ -115,6 +136,7 @@ def test_a_search_is_a_tool_of_the_services_own(
     assert sent(model, options) == {"tools": [{"type": "web_search", "web_search": search}]}
 
 
+@pytest.mark.row("1.1 search", "1.1 source list")
 @pytest.mark.parametrize(
     ("model", "options", "told"),
     [
@@ -145,7 +167,35 @@ def test_no_search_needs_no_word(options: dict[str, object]) -> None:
     assert sent("lite", options) == {}
 
 
+@pytest.mark.row("3.2 chat_id", "3.2 auditing")
 def test_sessions_and_auditing_are_passed_on() -> None:
     """As they are."""
     options: dict[str, object] = {"chat_id": "c-1", "auditing": "default"}
     assert options == sent("lite", options)
+
+
+@pytest.mark.row("3.2 search_disable")
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({}, {}),
+        ({"search": True}, {"search_disable": False}),
+        ({"search": "normal"}, {"search_disable": False}),
+        ({"search": False, "show_sources": True}, {"search_disable": True}),
+    ],
+    ids=str,
+)
+def test_a_hosted_models_search_is_on_or_off(
+    options: dict[str, object], told: dict[str, object]
+) -> None:
+    """By a field of its own, and no tool; the service's default is off."""
+    assert told == sent(HOSTED.name, options)
+
+
+@pytest.mark.parametrize("options", [{"search": "deep"}, {"search": True, "show_sources": True}])
+def test_a_hosted_models_search_has_no_more(options: dict[str, object]) -> None:
+    """What else is asked for is refused, or left out where that is wanted."""
+    with pytest.raises(UnsupportedOptionError, match="no other search than a plain one"):
+        sent(HOSTED.name, options)
+    left = sent(HOSTED.name, options, on_unsupported="drop")
+    assert left == {"search_disable": False}

@@ -6,19 +6,24 @@ import asyncio
 import base64
 import json
 import logging
+import re
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from websockets.asyncio.server import ServerConnection
+from websockets.asyncio.server import ServerConnection, serve
 
 from modelplug import (
     AuthenticationError,
+    BackendError,
     BadRequestError,
     Call,
     ConnectionLostError,
     ContentFilterError,
+    ContextLengthError,
     DecodeError,
     Delta,
     Finish,
@@ -35,30 +40,21 @@ from modelplug import (
     TruncatedStreamError,
     UnsafeEndpointError,
     UnsupportedOptionError,
+    explain,
     new_client,
 )
+from modelplug.testing import CloseCode, CutFrame, Fail, Garbage, Gate, Message, Status, Step
+from modelplug.testing.websocket import Connection, WebSocketUpstream
 from modelplug_spark import SparkLLMClient
+from modelplug_spark.codec import SparkCodec
 from modelplug_spark.emulator import SparkEmulator
 from modelplug_spark.gateway import Account
 from modelplug_spark.models import MODELS
 from modelplug_spark.service import Settings, SparkService
 from modelplug_spark.signing import date_of
-from tests.providers.spark.upstream import says, upstream
 from tests.providers.spark.wire import COUNTS, SID, encoded, error, frame
 from tests.support.leaks import our_locals
-
-ACCOUNT = Account(app_id="12345678", api_key="key-of-the-tests", api_secret="secret-of-the-tests")
-
-
-def client_of(url: str, config: str = "spark", **overrides: object) -> ProxyLLMClient:
-    """A client for a service at ``url``."""
-    account = {
-        "api_base": url,
-        "api_app_id": ACCOUNT.app_id,
-        "api_key": ACCOUNT.api_key,
-        "api_secret": ACCOUNT.api_secret,
-    }
-    return new_client({"backend": config, **account, **overrides})
+from tests.support.spark import APP_ID, KEY, NOWHERE, SECRET, client_of
 
 
 def emulated(emulator: SparkEmulator, config: str = "spark", **overrides: object) -> ProxyLLMClient:
@@ -70,13 +66,53 @@ def emulated(emulator: SparkEmulator, config: str = "spark", **overrides: object
 
 PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}
 
-WHOLE = (frame("Hel", 0, status=0), frame("lo", 1), frame("!", 2, status=2, usage=COUNTS))
+BYE = CloseCode(1000, "close this ws conn")
+"""What the public hosts say after an answer, whole or failed."""
+
+ANSWER = ("Hel", "lo", "!", Finish(), BYE)
+
+WHOLE = (
+    Message(frame("Hel", 0, status=0)),
+    Message(frame("lo", 1)),
+    Message(frame("!", 2, status=2, usage=COUNTS)),
+)
+"""An answer in frames that no code of the product made."""
 
 
-async def test_an_answer_streams() -> None:
+def question_of(upstream: WebSocketUpstream) -> Any:
+    """The question that an upstream was asked."""
+    (exchange,) = upstream.exchanges
+    return exchange.question
+
+
+def path_of(upstream: WebSocketUpstream) -> str:
+    """Where it was asked."""
+    (exchange,) = upstream.exchanges
+    return exchange.request.path
+
+
+def authorization_of(target: str) -> str:
+    """What a request's target is signed with."""
+    return parse_qs(urlsplit(target).query)["authorization"][0]
+
+
+async def is_gone(upstream: WebSocketUpstream) -> bool:
+    """Whether the client's end is closed, on a loop that mustn't be blocked."""
+    return await asyncio.to_thread(upstream.exchanges.wait().wait_gone)
+
+
+@asynccontextmanager
+async def foreign(play: Callable[[ServerConnection], Awaitable[None]]) -> AsyncIterator[str]:
+    """Another library's server, for what it alone shows of a client; its address."""
+    async with serve(play, "127.0.0.1", 0, close_timeout=1) as server:
+        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@pytest.mark.row("4.1 header.sid", "4.1 usage.text", "4.6 after the last frame")
+async def test_an_answer_streams(upstream: WebSocketUpstream) -> None:
     """Text in pieces; the end with its usage, under the service's name for the call."""
-    async with upstream(says(*WHOLE)) as service:
-        outputs = [output async for output in client_of(service.url).generate_stream("hi")]
+    upstream.play(*WHOLE, BYE)
+    outputs = [output async for output in client_of(upstream).generate_stream("hi")]
     assert [output.delta for output in outputs] == ["Hel", "lo", "!", ""]
     final = outputs[-1]
     assert (final.text, final.finish_reason, final.request_id) == ("Hello!", "stop", SID)
@@ -89,7 +125,13 @@ async def test_an_answer_streams() -> None:
     assert (final.backend, final.model) == ("spark", "generalv3.5")
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(model, id=model.name, marks=pytest.mark.row(f"1.1 {model.name}"))
+        for model in MODELS
+    ],
+)
 def test_every_model_answers(emulator: SparkEmulator, model: Any) -> None:
     """At its own path, under its own domain, whatever its other base."""
     client = emulated(emulator, f"spark:{model.name}")
@@ -112,68 +154,95 @@ async def test_the_four_ways_of_asking_agree(emulator: SparkEmulator) -> None:
     assert len({str(output.usage) for output in outputs}) == 1
 
 
-async def test_the_first_delta_is_here_before_the_second_is_sent() -> None:
+async def test_the_first_delta_is_here_before_the_second_is_sent(
+    upstream: WebSocketUpstream,
+) -> None:
     """A gate on the server's side opens only once the first has arrived."""
-    gate = asyncio.Event()
-
-    async def play(connection: ServerConnection) -> None:
-        await connection.send(WHOLE[0], text=True)
-        await gate.wait()
-        await says(*WHOLE[1:])(connection)
-
-    async with upstream(play) as service, client_of(service.url).generate_stream("hi") as stream:
+    upstream.play("Hel", Gate("first"), "lo", "!", Finish(), BYE)
+    async with client_of(upstream).generate_stream("hi") as stream:
         assert (await anext(stream)).text == "Hel"
-        gate.set()
+        upstream.release("first")
         assert [output.text async for output in stream][-1] == "Hello!"
 
 
+@pytest.mark.row("4.6 pings")
 async def test_a_frame_without_text_is_no_progress() -> None:
     """Nothing is yielded for it, so that the clocks run on."""
 
     async def play(connection: ServerConnection) -> None:
+        await connection.recv()
         for message in (frame("", 0, status=0), frame(None, 1), frame("a", 2, status=2)):
             await connection.send(message, text=True)
             await (await connection.ping())  # the client has it
 
-    async with upstream(play) as service:
-        client = client_of(service.url)
+    async with foreign(play) as url:
+        client = client_of(url)
         request = ModelRequest(messages="hi", model="max")
         call = Call(credentials=client.params.credential)
         batches = [batch async for batch in client.stream_deltas(request, call)]
     assert batches == [[Delta("a"), Finish()]]
 
 
-async def test_what_goes_out_is_the_documented_request() -> None:
+@pytest.mark.row("3.1 app_id", "3.5 smallest")
+async def test_what_goes_out_is_the_documented_request(upstream: WebSocketUpstream) -> None:
     """No null, no default that nobody set, and the domain in spite of another base."""
-    async with upstream(says(*WHOLE)) as service:
-        await client_of(service.url, "spark:ultra").generate("hi")
+    upstream.play(*ANSWER)
+    await client_of(upstream, "spark:ultra").generate("hi")
     expected = {
-        "header": {"app_id": ACCOUNT.app_id},
+        "header": {"app_id": APP_ID},
         "parameter": {"chat": {"domain": "4.0Ultra"}},
         "payload": {"message": {"text": [{"role": "user", "content": "hi"}]}},
     }
-    assert [expected] == service.questions
+    assert expected == question_of(upstream)
+    assert len(upstream.exchanges.wait().messages) == 1
 
 
-async def test_the_request_is_signed_as_the_gateway_wants_it() -> None:
+async def test_the_request_is_signed_as_the_gateway_wants_it(upstream: WebSocketUpstream) -> None:
     """Verified by the service's own code; the query holds nothing else."""
-    async with upstream(says(*WHOLE)) as service:
-        await client_of(service.url).generate("hi")
-    url = urlsplit(service.targets[0])
-    gateway = SparkService(Settings(account=ACCOUNT, strict_host=True))
-    host = service.url.removeprefix("ws://")
-    assert gateway.authorize(url.path, url.query, host, time.time()) is None
-    assert {"authorization", "date", "host"} == set(parse_qs(url.query))
+    upstream.play(*ANSWER)
+    await client_of(upstream).generate("hi")
+    sent = upstream.exchanges.wait().request
+    account = Account(app_id=APP_ID, api_key=KEY, api_secret=SECRET)
+    gateway = SparkService(Settings(account=account, strict_host=True))
+    host = upstream.url.removeprefix("ws://")
+    assert gateway.authorize(sent.path, sent.query, host, time.time()) is None
+    assert {"authorization", "date", "host"} == set(parse_qs(sent.query))
 
 
-async def test_a_full_url_is_taken_as_it_is() -> None:
+@pytest.mark.row("3 text frame", "4.6 text frames")
+async def test_a_question_goes_out_as_text_and_uncompressed() -> None:
+    """In one text frame; no compression is offered."""
+    seen: list[object] = []
+
+    async def play(connection: ServerConnection) -> None:
+        assert connection.request is not None
+        seen.append(type(await connection.recv()))
+        seen.append(connection.request.headers.get("Sec-WebSocket-Extensions"))
+        await connection.send(frame("a", 0, status=2), text=True)
+
+    async with foreign(play) as url:
+        await client_of(url).generate("hi")
+    assert seen == [str, None]
+
+
+@pytest.mark.row("4.6 several questions")
+async def test_every_question_has_a_connection_of_its_own(upstream: WebSocketUpstream) -> None:
+    """Signed anew; the service closes it after the answer."""
+    upstream.play(*ANSWER, times=2)
+    client = client_of(upstream)
+    texts = [(await client.generate("hi")).text for _ in range(2)]
+    assert texts == ["Hello!", "Hello!"]
+    assert [len(exchange.messages) for exchange in upstream.exchanges] == [1, 1]
+
+
+async def test_a_full_url_is_taken_as_it_is(upstream: WebSocketUpstream) -> None:
     """The path of the configuration, not the model's."""
-    async with upstream(says(*WHOLE)) as service:
-        await client_of(f"{service.url}/own/path").generate("hi")
-    assert urlsplit(service.targets[0]).path == "/own/path"
+    upstream.play(*ANSWER)
+    await client_of(f"{upstream.url}/own/path").generate("hi")
+    assert path_of(upstream) == "/own/path"
 
 
-async def test_every_parameter_finds_its_place() -> None:
+async def test_every_parameter_finds_its_place(upstream: WebSocketUpstream) -> None:
     """0 included, where it is in range; the user under 32 characters."""
     request = ModelRequest(
         messages="hi",
@@ -182,9 +251,9 @@ async def test_every_parameter_finds_its_place() -> None:
         max_new_tokens=100,
         context=ModelRequestContext(user_name="ada"),
     )
-    async with upstream(says(*WHOLE)) as service:
-        await client_of(service.url).generate(request)
-    sent = service.questions[0]
+    upstream.play(*ANSWER)
+    await client_of(upstream).generate(request)
+    sent = question_of(upstream)
     chat = {"domain": "generalv3.5", "temperature": 0.2, "top_k": 3, "max_tokens": 100}
     assert (chat, "ada") == (sent["parameter"]["chat"], sent["header"]["uid"])
 
@@ -200,6 +269,7 @@ CONVERSATION = ModelRequest(
 )
 
 
+@pytest.mark.row("3.3 roles")
 @pytest.mark.parametrize(
     ("model", "sent"),
     [
@@ -217,63 +287,58 @@ CONVERSATION = ModelRequest(
     ids=["native", "folded"],
 )
 async def test_a_system_message_reaches_every_model(
-    model: str, sent: list[tuple[str, str]]
+    upstream: WebSocketUpstream, model: str, sent: list[tuple[str, str]]
 ) -> None:
     """As such where the model takes it, else in front of the question."""
-    async with upstream(says(*WHOLE)) as service:
-        await client_of(service.url).generate(CONVERSATION.copy(model=model))
-    text = service.questions[0]["payload"]["message"]["text"]
+    upstream.play(*ANSWER)
+    await client_of(upstream).generate(CONVERSATION.copy(model=model))
+    text = question_of(upstream)["payload"]["message"]["text"]
     assert sent == [(turn["role"], turn["content"]) for turn in text]
 
 
 @pytest.mark.parametrize("strict", [True, False])
-async def test_the_order_of_frames_is_an_option(strict: bool) -> None:
+async def test_the_order_of_frames_is_an_option(upstream: WebSocketUpstream, strict: bool) -> None:
     """Of the config string, and of a request, which wins."""
-    gap = (frame("a", 0), frame("c", 2, status=2))
+    upstream.play(Message(frame("a", 0)), Message(frame("c", 2, status=2)), BYE)
     request = ModelRequest(
         messages="hi",
         options={"spark": {"sequence": "strict" if strict else "lenient"}},
     )
-    async with upstream(says(*gap)) as service:
-        config = "spark?sequence=lenient" if strict else "spark"
-        client = client_of(service.url, config)
-        if strict:
-            with pytest.raises(SequenceError):
-                await client.generate(request)
-        else:
-            output = await client.generate(request)
-            assert (output.text, len(output.warnings)) == ("ac", 1)
+    client = client_of(upstream, "spark?sequence=lenient" if strict else "spark")
+    if strict:
+        with pytest.raises(SequenceError):
+            await client.generate(request)
+    else:
+        output = await client.generate(request)
+        assert (output.text, len(output.warnings)) == ("ac", 1)
 
 
-async def test_the_domain_is_an_option() -> None:
+@pytest.mark.row("3.2 domain")
+async def test_the_domain_is_an_option(upstream: WebSocketUpstream) -> None:
     """For who knows better than the table."""
-    async with upstream(says(*WHOLE)) as service:
-        await client_of(service.url, "spark?domain=patch").generate("hi")
-    assert service.questions[0]["parameter"]["chat"]["domain"] == "patch"
+    upstream.play(*ANSWER)
+    await client_of(upstream, "spark?domain=patch").generate("hi")
+    assert question_of(upstream)["parameter"]["chat"]["domain"] == "patch"
 
 
-async def test_a_hosted_model_is_asked_where_it_is() -> None:
+@pytest.mark.row("1.1 hosted", "3.1 patch_id", "4.6 hosted open")
+async def test_a_hosted_model_is_asked_where_it_is(upstream: WebSocketUpstream) -> None:
     """MaaS: at a full URL, under a service id, over a connection that the server leaves open."""
-
-    async def play(connection: ServerConnection) -> None:
-        for message in WHOLE:
-            await connection.send(message, text=True)
-        await connection.wait_closed()
-
+    upstream.play("Hel", "lo", "!", Finish())
     config = "spark:xdeepseekv3?domain=service-id&patch_id=0,lora&chat_id=c-1&temperature=0"
-    async with upstream(play) as service:
-        client = client_of(f"{service.url}/v1.1/chat", config)
-        output = await client.generate("hi")
-    sent = service.questions[0]
+    client = client_of(f"{upstream.url}/v1.1/chat", config)
+    output = await client.generate("hi")
+    sent = question_of(upstream)
     assert (output.text, output.model) == ("Hello!", "xdeepseekv3")
-    assert sent["header"] == {"app_id": ACCOUNT.app_id, "patch_id": ["0", "lora"]}
+    assert sent["header"] == {"app_id": APP_ID, "patch_id": ["0", "lora"]}
     chat = {"domain": "service-id", "temperature": 0, "chat_id": "c-1"}
-    assert (chat, "/v1.1/chat") == (sent["parameter"]["chat"], urlsplit(service.targets[0]).path)
+    assert (chat, "/v1.1/chat") == (sent["parameter"]["chat"], path_of(upstream))
     assert client.model_names == ("xdeepseekv3",)
     assert client.capabilities()["tools"] == "unsupported"
 
 
-async def test_sources_are_on_the_output() -> None:
+@pytest.mark.row("4.3 no choices")
+async def test_sources_are_on_the_output(upstream: WebSocketUpstream) -> None:
     """Of a frame without choices too; a list that can't be read is a warning."""
     page = {"index": 1, "url": "https://x.example/", "title": "x"}
     frames = [
@@ -285,8 +350,8 @@ async def test_sources_are_on_the_output() -> None:
         )
         for content in (json.dumps([page]), "{oops")
     ]
-    async with upstream(says(*frames, *WHOLE)) as service:
-        output = await client_of(service.url).generate("hi")
+    upstream.play(*map(Message, frames), *WHOLE, BYE)
+    output = await client_of(upstream).generate("hi")
     assert (output.sources, output.text) == ((page,), "Hello!")
     assert output.warnings == ("the service's list of sources can't be read",)
 
@@ -294,27 +359,36 @@ async def test_sources_are_on_the_output() -> None:
 # ------------------------------------------------------------------------------- failures
 
 
+@pytest.mark.row("4.6 after an error")
 @pytest.mark.parametrize(
-    ("frames", "kind", "text"),
+    ("steps", "kind", "text"),
     [
-        ((error(11200, "tokens.total"),), QuotaError, ""),
-        ((frame("a", 0), error(10014, "notice")), ContentFilterError, "a"),
-        ((frame("a", 0), frame("b", 1, code=10110, status=2)), OverloadedError, "a"),
-        ((frame("a", 0),), TruncatedStreamError, "a"),
-        ((), TruncatedStreamError, ""),
-        ((frame("a", 0), b"{oops"), DecodeError, "a"),
+        ([Fail("quota")], QuotaError, ""),
+        (["a", Fail("content_filter_output")], ContentFilterError, "a"),
+        (
+            [Message(frame("a", 0)), Message(frame("b", 1, code=10110, status=2))],
+            OverloadedError,
+            "a",
+        ),
+        (["a"], TruncatedStreamError, "a"),
+        ([], TruncatedStreamError, ""),
+        (["a", Garbage()], DecodeError, "a"),
     ],
     ids=["first", "after a piece", "with content", "closed", "closed at once", "garbage"],
 )
 @pytest.mark.parametrize("sync", [False, True], ids=["async", "sync"])
 async def test_a_failure_is_raised_with_the_answer_so_far(
-    frames: tuple[bytes, ...], kind: type[ProxyLLMError], text: str, sync: bool
+    upstream: WebSocketUpstream,
+    steps: list[Step],
+    kind: type[ProxyLLMError],
+    text: str,
+    sync: bool,
 ) -> None:
     """Typed, with everything that came before it."""
-    async with upstream(says(*frames)) as service:
-        client = client_of(service.url)
-        with pytest.raises(ProxyLLMError) as caught:
-            await (asyncio.to_thread(client.sync_generate, "hi") if sync else client.generate("hi"))
+    upstream.play(*steps, BYE)
+    client = client_of(upstream)
+    with pytest.raises(ProxyLLMError) as caught:
+        await (asyncio.to_thread(client.sync_generate, "hi") if sync else client.generate("hi"))
     assert kind is type(caught.value)
     assert caught.value.partial is not None
     assert (text, "spark", "generalv3.5") == (
@@ -325,55 +399,100 @@ async def test_a_failure_is_raised_with_the_answer_so_far(
     assert caught.value.sent in ("maybe", "yes")
 
 
-async def test_a_failure_does_not_wait_for_the_close() -> None:
+@pytest.mark.row("4.6 hosted open")
+async def test_a_failure_does_not_wait_for_the_close(upstream: WebSocketUpstream) -> None:
     """MaaS hosts leave the connection open after an error."""
-    gone = asyncio.Event()
-
-    async def play(connection: ServerConnection) -> None:
-        await connection.send(error(11202, "slow down"), text=True)
-        await connection.wait_closed()
-        gone.set()
-
-    async with upstream(play) as service:
-        with pytest.raises(RateLimitError):
-            await client_of(service.url).generate("hi")
-        await gone.wait()
+    upstream.play(Fail("rate_limit"))
+    with pytest.raises(RateLimitError):
+        await client_of(upstream).generate("hi")
+    assert await is_gone(upstream)
 
 
-async def test_an_answer_does_not_wait_for_the_close() -> None:
+@pytest.mark.row("4.6 hosted open", "4.6 hosted idle")
+async def test_an_answer_does_not_wait_for_the_close(upstream: WebSocketUpstream) -> None:
     """The client closes first, with 1000."""
-    codes: list[int | None] = []
-
-    async def play(connection: ServerConnection) -> None:
-        for message in WHOLE:
-            await connection.send(message, text=True)
-        await connection.wait_closed()
-        codes.append(connection.close_code)
-
-    async with upstream(play) as service:
-        assert (await client_of(service.url).generate("hi")).text == "Hello!"
-    assert codes == [1000]
+    upstream.play(*WHOLE)
+    assert (await client_of(upstream).generate("hi")).text == "Hello!"
+    assert await is_gone(upstream)
+    exchange = upstream.exchanges.wait()
+    assert (exchange.closed_by, exchange.how) == ("client", "ws:1000")
 
 
-async def test_a_connection_that_is_cut_is_told_apart() -> None:
+@pytest.mark.row("4.6 cut", "4.6 hosted any time")
+async def test_a_connection_that_is_cut_is_told_apart(upstream: WebSocketUpstream) -> None:
     """No close frame is no end of an answer, and the answer so far is kept."""
-    async with upstream(says(frame("a", 0), close=None)) as service:
-        with pytest.raises((ConnectionLostError, TruncatedStreamError)) as caught:
-            await client_of(service.url).generate("hi")
+    upstream.play("a", CutFrame(0))
+    with pytest.raises((ConnectionLostError, TruncatedStreamError)) as caught:
+        await client_of(upstream).generate("hi")
     assert caught.value.retryable
 
 
-async def test_a_cut_after_the_last_frame_is_a_whole_answer() -> None:
+@pytest.mark.row("4.6 cut")
+async def test_a_cut_after_the_last_frame_is_a_whole_answer(upstream: WebSocketUpstream) -> None:
     """2025's servers cut without a close frame."""
-    async with upstream(says(*WHOLE, close=None)) as service:
-        assert (await client_of(service.url).generate("hi")).text == "Hello!"
+    upstream.play(*WHOLE, CutFrame(0))
+    assert (await client_of(upstream).generate("hi")).text == "Hello!"
 
 
-async def test_a_notice_becomes_a_warning() -> None:
+@pytest.mark.row("5.1 10019")
+async def test_a_notice_becomes_a_warning(upstream: WebSocketUpstream) -> None:
     """10019 keeps the answer."""
-    async with upstream(says(frame("a", 0), error(10019, "注意"))) as service:
-        output = await client_of(service.url).generate("hi")
+    upstream.play(Message(frame("a", 0)), Message(error(10019, "注意")), BYE)
+    output = await client_of(upstream).generate("hi")
     assert (output.text, "注意" in output.warnings[0]) == ("a", True)
+
+
+@pytest.mark.row("3.2 domain")
+@pytest.mark.parametrize(
+    ("config", "code"),
+    [
+        pytest.param("spark:lite?domain=general", 11200, marks=pytest.mark.row("1.1 general")),
+        pytest.param(
+            "spark:ultra?domain=spark-ultra", 10004, marks=pytest.mark.row("1.1 capital U")
+        ),
+        ("spark:max?domain=lite", 10003),
+    ],
+    ids=["old", "spelling", "pair"],
+)
+def test_a_domain_that_does_not_belong_there_is_refused(
+    emulator: SparkEmulator, config: str, code: int
+) -> None:
+    """By the service, each in its way."""
+    with pytest.raises(BackendError) as caught:
+        emulated(emulator, config).sync_generate("hi")
+    assert code == caught.value.provider_code
+
+
+@pytest.mark.row("4.4 pattern", "4.4 time")
+def test_a_call_has_the_sessions_name(emulator: SparkEmulator) -> None:
+    """Which tells when the session began, in milliseconds."""
+    before = time.time_ns() // 1_000_000
+    sid = emulated(emulator).sync_generate("hi").request_id or ""
+    assert re.fullmatch(r"cht[0-9a-z]{8}@dx[0-9a-f]{11}[0-9a-z]{7}", sid)
+    began = int(sid.partition("@dx")[2][:11], 16)
+    assert before <= began <= time.time_ns() // 1_000_000 + 1  # the service rounds
+
+
+@pytest.mark.row("1.1 context")
+def test_a_question_that_is_too_long_is_refused(emulator: SparkEmulator) -> None:
+    """By the tokens of all messages together: each alone would fit."""
+    half = "长" * 9_000
+    turns = [{"role": "user", "content": half}, {"role": "ai", "content": half}]
+    client = emulated(emulator)
+    with pytest.raises(ContextLengthError) as caught:
+        client.sync_generate([*turns, {"role": "user", "content": "hi"}])
+    assert caught.value.provider_code == 10907
+    assert client.sync_generate(half).text
+
+
+@pytest.mark.row("3.3 order")
+def test_a_conversation_ends_with_the_users_question(emulator: SparkEmulator) -> None:
+    """Which the service insists on; that the roles take turns before it, it doesn't."""
+    client, question = emulated(emulator), {"role": "user", "content": "hi"}
+    assert client.sync_generate([question, question]).text
+    with pytest.raises(BadRequestError) as caught:
+        client.sync_generate([question, {"role": "assistant", "content": "Hello"}])
+    assert caught.value.provider_code == 10163
 
 
 def test_a_wrong_secret_is_refused(emulator: SparkEmulator) -> None:
@@ -385,22 +504,21 @@ def test_a_wrong_secret_is_refused(emulator: SparkEmulator) -> None:
     assert "secret" in caught.value.hint
 
 
-async def test_a_wrong_clock_is_told_by_how_much() -> None:
+async def test_a_wrong_clock_is_told_by_how_much(upstream: WebSocketUpstream) -> None:
     """From the gateway's Date header."""
     body = '{"message":"HMAC signature cannot be verified, a valid date or x-date header"}'
-    headers = {"Date": date_of(time.time() + 3600)}
-    async with upstream(says(), refuse=(403, body, headers)) as service:
-        with pytest.raises(AuthenticationError) as caught:
-            await client_of(service.url).generate("hi")
+    upstream.play(Status(403, body, headers={"Date": date_of(time.time() + 3600)}))
+    with pytest.raises(AuthenticationError) as caught:
+        await client_of(upstream).generate("hi")
     assert caught.value.hint is not None
     assert "behind the service's" in caught.value.hint
 
 
-async def test_a_wait_that_is_asked_for_is_told() -> None:
+async def test_a_wait_that_is_asked_for_is_told(upstream: WebSocketUpstream) -> None:
     """Retry-After reaches the caller."""
-    async with upstream(says(), refuse=(429, "", {"Retry-After": "7"})) as service:
-        with pytest.raises(RateLimitError) as caught:
-            await client_of(service.url).generate("hi")
+    upstream.play(Status(429, headers={"Retry-After": "7"}))
+    with pytest.raises(RateLimitError) as caught:
+        await client_of(upstream).generate("hi")
     assert caught.value.retry_after == 7.0
 
 
@@ -413,29 +531,31 @@ async def test_a_wait_that_is_asked_for_is_told() -> None:
         ({"model": "gpt"}, ModelNotFoundError),
         ({"options": {"spark": {"speed": 1}}}, UnsupportedOptionError),
         ({"messages": "half a pair: \ud800"}, BadRequestError),
+        pytest.param({"messages": []}, BadRequestError, marks=pytest.mark.row("3.3 message.text")),
     ],
-    ids=["temperature", "tokens", "stop", "model", "option", "surrogate"],
+    ids=["temperature", "tokens", "stop", "model", "option", "surrogate", "nothing"],
 )
 async def test_what_cannot_be_is_refused_before_the_wire(
-    fields: dict[str, Any], kind: type[ProxyLLMError]
+    upstream: WebSocketUpstream, fields: dict[str, Any], kind: type[ProxyLLMError]
 ) -> None:
     """No connection is made for it."""
-    async with upstream(says(*WHOLE)) as service:
-        with pytest.raises(kind) as caught:
-            await client_of(service.url).generate(ModelRequest(**{"messages": "hi", **fields}))
-    assert service.targets == []
+    upstream.play(*ANSWER)
+    with pytest.raises(kind) as caught:
+        await client_of(upstream).generate(ModelRequest(**{"messages": "hi", **fields}))
+    assert len(upstream.exchanges) == 0
     assert caught.value.sent in (None, "no")
 
 
-async def test_a_parameter_may_be_left_out_with_a_warning() -> None:
+async def test_a_parameter_may_be_left_out_with_a_warning(upstream: WebSocketUpstream) -> None:
     """Where the request says so."""
     request = ModelRequest(messages="hi", temperature=0, stop="x", on_unsupported="warn")
-    async with upstream(says(*WHOLE)) as service:
-        output = await client_of(service.url).generate(request)
-    assert service.questions[0]["parameter"]["chat"] == {"domain": "generalv3.5"}
+    upstream.play(*ANSWER)
+    output = await client_of(upstream).generate(request)
+    assert question_of(upstream)["parameter"]["chat"] == {"domain": "generalv3.5"}
     assert len(output.warnings) == 2
 
 
+@pytest.mark.row("1.1 tls")
 @pytest.mark.parametrize("url", ["ws://spark.example", "https://spark.example", "spark.example"])
 async def test_credentials_go_nowhere_unsafe(url: str) -> None:
     """Not in the clear, not to what is no WebSocket."""
@@ -447,30 +567,23 @@ async def test_credentials_go_nowhere_unsafe(url: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["cancel", "aclose", "client"])
-async def test_letting_go_reaches_the_servers_socket(how: str) -> None:
+async def test_letting_go_reaches_the_servers_socket(upstream: WebSocketUpstream, how: str) -> None:
     """Whoever ends a stream in its middle ends the connection."""
-    gone = asyncio.Event()
-
-    async def play(connection: ServerConnection) -> None:
-        await connection.send(WHOLE[0], text=True)
-        await connection.wait_closed()
-        gone.set()
-
-    async with upstream(play) as service:
-        client = client_of(service.url)
-        stream = client.generate_stream("hi")
-        assert (await anext(stream)).text == "Hel"
-        reading = asyncio.ensure_future(anext(stream))
-        await asyncio.sleep(0)
-        if how == "cancel":
-            reading.cancel()
-        elif how == "aclose":
-            await stream.aclose()
-        else:
-            client.close()
-        await gone.wait()
-        with pytest.raises((asyncio.CancelledError, ProxyLLMError)):
-            await reading
+    upstream.play("Hel")
+    client = client_of(upstream)
+    stream = client.generate_stream("hi")
+    assert (await anext(stream)).text == "Hel"
+    reading = asyncio.ensure_future(anext(stream))
+    await asyncio.sleep(0)
+    if how == "cancel":
+        reading.cancel()
+    elif how == "aclose":
+        await stream.aclose()
+    else:
+        client.close()
+    assert await is_gone(upstream)
+    with pytest.raises((asyncio.CancelledError, ProxyLLMError)):
+        await reading
 
 
 # ------------------------------------------------------------------------------- clients
@@ -491,7 +604,7 @@ async def test_the_default_model_is_the_configurations(
     config: str, overrides: dict[str, object], model: str
 ) -> None:
     """The config string's, else the version's, else Max; all others can be asked for."""
-    client = client_of("ws://127.0.0.1:1", config, **overrides)
+    client = client_of(NOWHERE, config, **overrides)
     assert model == client.default_model
     names = [known.model for known in await client.models()]
     assert (model, sorted(each.name for each in MODELS)) == (names[0], sorted(names))
@@ -513,23 +626,23 @@ def test_the_old_way_of_dbgpt_still_works() -> None:
 def test_an_unknown_model_is_refused_when_the_client_is_made() -> None:
     """With the nearest known one."""
     with pytest.raises(ModelNotFoundError) as caught:
-        client_of("ws://127.0.0.1:1", "spark:generalv4.5")
+        client_of(NOWHERE, "spark:generalv4.5")
     assert caught.value.hint is not None
     assert "generalv3.5" in caught.value.hint
 
 
 def test_the_table_tells_what_a_model_can_do() -> None:
     """By the model, and for the default one where none is named."""
-    client = client_of("ws://127.0.0.1:1", "spark:lite")
+    client = client_of(NOWHERE, "spark:lite")
     states = [client.capabilities(model)["system_role"] for model in (None, "lite", "max")]
     assert states == ["emulated", "emulated", "native"]
 
 
 def test_a_context_size_of_ones_own_goes_before_the_tables() -> None:
     """For all models of the client."""
-    client = client_of("ws://127.0.0.1:1", max_context_size=1000)
+    client = client_of(NOWHERE, max_context_size=1000)
     assert client.metadata("ultra").context_length == 1000
-    assert client_of("ws://127.0.0.1:1").metadata("ultra").context_length == 32768
+    assert client_of(NOWHERE).metadata("ultra").context_length == 32768
 
 
 def test_one_client_serves_many_loops(emulator: SparkEmulator) -> None:
@@ -551,14 +664,14 @@ def test_the_environment_is_enough(
 # ------------------------------------------------------------------------------- secrets
 
 
-async def test_keys_may_rotate() -> None:
+async def test_keys_may_rotate(upstream: WebSocketUpstream) -> None:
     """A callable is asked at every call."""
     keys = iter(["first-key", "second-key", "third-key", "fourth-key"])
-    async with upstream(says(*WHOLE)) as service:
-        client = client_of(service.url, api_key=lambda: next(keys))
-        await client.generate("hi")
-        await client.generate("hi")
-    used = [parse_qs(urlsplit(target).query)["authorization"][0] for target in service.targets]
+    upstream.play(*ANSWER, times=2)
+    client = client_of(upstream, api_key=lambda: next(keys))
+    await client.generate("hi")
+    await client.generate("hi")
+    used = [authorization_of(exchange.target) for exchange in upstream.exchanges]
     plain = [base64.b64decode(each).decode() for each in used]
     assert len({text.split('"')[1] for text in plain}) == 2
 
@@ -569,17 +682,21 @@ async def test_no_secret_shows_in_a_failure(how: str, caplog: pytest.LogCaptureF
     caplog.set_level(logging.DEBUG, "modelplug")
     caplog.set_level(logging.DEBUG, "websockets.client")
 
-    async def play(connection: ServerConnection) -> None:
-        told = connection.request.path if connection.request else ""
-        if how == "failed":
-            await connection.send(error(10003, f"{told} {unescaped(told)}"), text=True)
-        await connection.close(1000, told[:100])
+    class Telltale(WebSocketUpstream):
+        async def answer(self, connection: Connection) -> None:
+            """Repeat what came."""
+            told = connection.exchange.target
+            if how == "failed":
+                message = error(10003, f"{told} {authorization_of(told)}")
+                await connection.write(*connection.message_frames(message))
+            await connection.close(1000, told[:100])
 
-    refuse: tuple[int, str, dict[str, str]] | None = (401, "", {}) if how == "refused" else None
-    async with upstream(play, refuse=refuse) as service:
+    with Telltale(SparkCodec()) as upstream:
+        if how == "refused":
+            upstream.play(Status(401))
         with pytest.raises(ProxyLLMError) as caught:
-            await client_of(service.url).generate("hi")
-    authorization = unescaped(service.targets[0])
+            await client_of(upstream).generate("hi")
+    authorization = authorization_of(upstream.exchanges.wait().target)
     signature = base64.b64decode(authorization).decode().rpartition('signature="')[2][:-1]
     shown = [
         str(caught.value),
@@ -591,20 +708,47 @@ async def test_no_secret_shows_in_a_failure(how: str, caplog: pytest.LogCaptureF
             if record.name.startswith(("modelplug", "websockets.client"))
         ),
     ]
-    for secret in (ACCOUNT.api_key, ACCOUNT.api_secret, authorization, signature):
+    for secret in (KEY, SECRET, authorization, signature):
         assert not [text for text in shown if secret in text]
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
 
 
-def unescaped(target: str) -> str:
-    """The authorization in a request's target."""
-    return parse_qs(urlsplit(target).query)["authorization"][0]
-
-
 def test_a_client_does_not_show_its_secrets() -> None:
     """Nor what it was made from."""
-    client = client_of("ws://127.0.0.1:1", api_key=Secret(ACCOUNT.api_key))
+    client = client_of(NOWHERE, api_key=Secret(KEY))
     shown = f"{client!r} {client.params!r} {vars(client)} {json.dumps(str(client.params))}"
-    assert ACCOUNT.api_key not in shown
-    assert ACCOUNT.api_secret not in shown
+    assert KEY not in shown
+    assert SECRET not in shown
+
+
+async def test_a_preview_is_what_is_sent(upstream: WebSocketUpstream) -> None:
+    """The same message to the byte, under the same warnings, and no key beside the address."""
+    upstream.play(*ANSWER)
+    account = {"api_app_id": APP_ID, "api_key": KEY, "api_secret": SECRET, "api_base": upstream.url}
+    params = {"backend": "spark:4.0Ultra?search=deep&chat_id=c", **account}
+    request = ModelRequest(
+        messages=[{"role": "system", "content": "short"}, {"role": "user", "content": "你好"}],
+        temperature=0.5,
+        max_new_tokens=10,
+        stop="x",
+        on_unsupported="warn",
+    )
+    told = explain(params, request)
+    assert len(upstream.exchanges) == 0
+    await new_client(params).generate(request)
+    assert told.request is not None
+    assert question_of(upstream) == told.request["message"]
+    assert set(told.request) == {"url", "message"}
+    assert "?" not in str(told.request["url"])
+
+
+def test_a_preview_needs_no_account() -> None:
+    """What is asked for can be looked at before there is one."""
+    told = explain("spark:lite?domain=mine", "hi")
+    assert told.request is not None
+    assert told.request["message"] == {
+        "header": {"app_id": ""},
+        "parameter": {"chat": {"domain": "mine"}},
+        "payload": {"message": {"text": [{"role": "user", "content": "hi"}]}},
+    }

@@ -81,7 +81,14 @@ class Answer:
     retry_after: float | None = None
 
 
-@pytest.mark.parametrize(("code", "meaning"), TABLE.items(), ids=map(str, TABLE))
+@pytest.mark.row("4.1 header.message")
+@pytest.mark.parametrize(
+    ("code", "meaning"),
+    [
+        pytest.param(code, meaning, id=str(code), marks=pytest.mark.row(f"5.1 {code}"))
+        for code, meaning in TABLE.items()
+    ],
+)
 def test_a_code_is_raised_as_its_class(code: int, meaning: tuple[type[BackendError], bool]) -> None:
     """Class and retryability are the table's, and the service's own words are kept."""
     error = error_of(code, "words", "sid")
@@ -94,33 +101,37 @@ def test_every_code_is_tested() -> None:
     assert sorted(TABLE) == sorted(MEANINGS)
 
 
+VAGUE: dict[str, tuple[int, str, type[BackendError]]] = {
+    "10010 busy": (10010, "RecvFromEngineError:Engine Busy", OverloadedError),
+    "10012 busy": (
+        10012,
+        'EngineInternalError:1105|{"Code":1105,"Message":"The system is busy, try later"}',
+        OverloadedError,
+    ),
+    "10012 request": (10012, "EngineInternalError:Bad Request", BadRequestError),
+    "10012 window": (
+        10012,
+        "x finish_reason=model_context_window_exceeded",
+        ContextLengthError,
+    ),
+    "10012 length": (10012, "Range of input length should be [1, 98304]", ContextLengthError),
+    "10012 other": (10012, "EngineInternalError:whatever", ServerError),
+    "11200 tokens": (11200, "AppIdNoAuthError:(12:17:04.432) tokens.total", QuotaError),
+    "11200 domain": (
+        11200,
+        "AppIdNoAuthError:(12:17:04.432) domain.generalv3",
+        PermissionDeniedError,
+    ),
+    "11200 bare": (11200, "AppIdNoAuthError", QuotaError),
+}
+"""Code, text, and what they mean together."""
+
+
 @pytest.mark.parametrize(
     ("code", "text", "kind"),
     [
-        (10010, "RecvFromEngineError:Engine Busy", OverloadedError),
-        (
-            10012,
-            'EngineInternalError:1105|{"Code":1105,"Message":"The system is busy, try later"}',
-            OverloadedError,
-        ),
-        (10012, "EngineInternalError:Bad Request", BadRequestError),
-        (10012, "x finish_reason=model_context_window_exceeded", ContextLengthError),
-        (10012, "Range of input length should be [1, 98304]", ContextLengthError),
-        (10012, "EngineInternalError:whatever", ServerError),
-        (11200, "AppIdNoAuthError:(12:17:04.432) tokens.total", QuotaError),
-        (11200, "AppIdNoAuthError:(12:17:04.432) domain.generalv3", PermissionDeniedError),
-        (11200, "AppIdNoAuthError", QuotaError),
-    ],
-    ids=[
-        "10010 busy",
-        "10012 busy",
-        "10012 request",
-        "10012 window",
-        "10012 length",
-        "10012 other",
-        "11200 tokens",
-        "11200 domain",
-        "11200 bare",
+        pytest.param(*case, id=name, marks=pytest.mark.row(f"5.1 {case[0]}"))
+        for name, case in VAGUE.items()
     ],
 )
 def test_a_vague_code_is_told_apart_by_its_text(
@@ -141,6 +152,7 @@ def test_an_audit_says_whose_text_it_refused(code: int, stage: str) -> None:
     assert stage == error.stage
 
 
+@pytest.mark.row("5.1 others")
 def test_a_code_that_nobody_knows_is_kept() -> None:
     """The caller sees the number and the text."""
     error = error_of(99999, "new", "sid")
@@ -179,6 +191,7 @@ def test_missing_volume_points_to_the_console() -> None:
     assert "model version" in hint
 
 
+@pytest.mark.row("4.5 notice")
 def test_a_long_text_is_kept_beside_a_short_message() -> None:
     """The message is for people; the whole text is an attribute."""
     error = error_of(10013, "x" * 1000, "")

@@ -6,7 +6,10 @@ import asyncio
 import http.client
 import json
 import logging
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from typing import Any
@@ -15,8 +18,14 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from modelplug import Emulator, WrongUseError
-from modelplug_spark import emulator as module
+from modelplug import (
+    ConnectionLostError,
+    Emulator,
+    TlsError,
+    WrongUseError,
+    new_client,
+)
+from modelplug.testing import Reset
 from modelplug_spark.emulator import SparkEmulator
 from modelplug_spark.signing import date_of, derived, sign
 from tests.providers.spark.test_service import asked
@@ -24,13 +33,15 @@ from tests.providers.spark.test_service import asked
 PATH = "/v3.5/chat"
 
 
-def url_of(emulator: SparkEmulator, *, secret: str | None = None, seconds: float = 0) -> str:
+def url_of(
+    emulator: SparkEmulator, *, path: str = PATH, secret: str | None = None, seconds: float = 0
+) -> str:
     """A signed URL."""
     told = emulator.describe()
     host = told["url"].removeprefix("ws://")
     date = date_of(time.time() + seconds)
-    query = sign(host, PATH, key=told["api_key"], secret=secret or told["api_secret"], date=date)
-    return f"{told['url']}{PATH}?{query}"
+    query = sign(host, path, key=told["api_key"], secret=secret or told["api_secret"], date=date)
+    return f"{told['url']}{path}?{query}"
 
 
 def question(emulator: SparkEmulator, content: str = "How are you?") -> bytes:
@@ -57,6 +68,7 @@ def refusal(url: str) -> tuple[int, http.client.HTTPMessage, Any]:
     return response.status, response.headers, body
 
 
+@pytest.mark.row("4.6 after the last frame")
 async def test_an_answer_comes_and_the_service_closes() -> None:
     """Frames, then 1000 in the real service's words."""
     async with SparkEmulator(pace=0) as emulator, connect(url_of(emulator)) as ws:
@@ -68,6 +80,7 @@ async def test_an_answer_comes_and_the_service_closes() -> None:
     assert (ws.close_code, ws.close_reason) == (1000, "close this ws conn")
 
 
+@pytest.mark.row("4.6 after an error")
 async def test_an_error_comes_and_the_service_closes() -> None:
     """One frame, then the same close."""
     async with SparkEmulator() as emulator, connect(url_of(emulator)) as ws:
@@ -115,10 +128,10 @@ def test_a_refusal_is_json_with_the_services_time(
     assert headers["Date"].endswith("GMT")
 
 
-async def test_a_client_that_asks_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.row("4.6 no question")
+async def test_a_client_that_asks_nothing_is_let_go() -> None:
     """After the service's patience, which is none here."""
-    monkeypatch.setattr(module, "_IDLE_SECONDS", 0)
-    async with SparkEmulator() as emulator, connect(url_of(emulator)) as ws:
+    async with SparkEmulator(patience=0) as emulator, connect(url_of(emulator)) as ws:
         with pytest.raises(ConnectionClosed):
             await ws.recv()
     assert (ws.close_code, ws.close_reason) == (1000, "close this ws conn")
@@ -134,6 +147,7 @@ async def test_a_client_that_leaves_disturbs_nobody() -> None:
         async with connect(url_of(emulator)) as ws:
             await ws.send(question(emulator), text=True)
             assert await ws.recv()
+    assert emulator._service.running == 0
 
 
 async def test_an_emulator_stops_with_answers_under_way() -> None:
@@ -170,14 +184,14 @@ def test_it_describes_its_address_and_account(emulator: SparkEmulator) -> None:
 def test_an_account_of_ones_own_is_taken() -> None:
     """Instead of a made-up one."""
     mine = SparkEmulator(app_id="a", api_key="b", api_secret="c")
-    with mine.running():
+    with mine:
         told = mine.describe()
     assert (told["app_id"], told["api_key"], told["api_secret"]) == ("a", "b", "c")
 
 
 def test_two_emulators_have_two_accounts() -> None:
     """Of the real ones' shape: eight hex digits, and a key of 32."""
-    with SparkEmulator().running() as one, SparkEmulator().running() as other:
+    with SparkEmulator() as one, SparkEmulator() as other:
         first, second = one.describe(), other.describe()
     assert not set(first.values()) & set(second.values())
     assert tuple(len(first[name]) for name in ("app_id", "api_key", "api_secret")) == (8, 32, 32)
@@ -186,7 +200,7 @@ def test_two_emulators_have_two_accounts() -> None:
 def test_it_has_no_address_before_it_runs() -> None:
     """Nor after."""
     emulator = SparkEmulator()
-    with emulator.running():
+    with emulator:
         assert emulator.describe()
     with pytest.raises(WrongUseError):
         emulator.describe()
@@ -195,7 +209,7 @@ def test_it_has_no_address_before_it_runs() -> None:
 def test_it_leaves_no_thread_and_no_socket_behind() -> None:
     """Once its block is left."""
     before = threading.active_count()
-    with SparkEmulator().running() as emulator:
+    with SparkEmulator() as emulator:
         port = int(emulator.describe()["url"].rpartition(":")[2])
     assert before == threading.active_count()
     with socket.socket() as probe:
@@ -208,7 +222,7 @@ def test_a_port_that_is_taken_is_told() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         mine = SparkEmulator(port=taken.getsockname()[1])
-        with pytest.raises(OSError, match="address"), mine.running():
+        with pytest.raises(OSError, match=r"(?i)address"), mine:
             pass
 
 
@@ -223,9 +237,10 @@ async def test_an_ipv6_address_is_written_in_brackets() -> None:
 async def test_it_logs_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     """The WebSocket library would log whole request lines at DEBUG."""
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.CRITICAL, "websockets.client")  # the test's own client
     async with SparkEmulator(pace=0) as emulator:
         url = url_of(emulator)
-        async with connect(url, logger=module._SILENT) as ws:
+        async with connect(url) as ws:
             await ws.send(question(emulator), text=True)
             assert await ws.recv()
     secrets = (emulator._account.api_key, emulator._account.api_secret, *derived(url.split("?")[1]))
@@ -242,3 +257,138 @@ async def test_an_answer_comes_in_pieces() -> None:
         await asyncio.sleep(0)
         assert not waiting.done()
         waiting.cancel()
+
+
+async def asked_of(emulator: SparkEmulator, content: str = "How are you?") -> list[Any]:
+    """The frames that answer one question."""
+    async with connect(url_of(emulator)) as ws:
+        await ws.send(question(emulator, content), text=True)
+        try:
+            return [json.loads(message) async for message in ws]
+        except ConnectionClosed:
+            return []
+
+
+def codes(frames: list[Any]) -> list[int]:
+    """What the headers say, without repeating it."""
+    return list(dict.fromkeys(frame["header"]["code"] for frame in frames))
+
+
+@pytest.mark.parametrize(
+    ("switches", "expected"),
+    [
+        ({"blacklisted": True}, [10015]),
+        ({"granted": ("lite",)}, [11200]),
+        ({"tokens": 0}, [11200]),
+        ({"daily": 0}, [11201]),
+        ({"per_second": 0}, [11202]),
+        ({"concurrent": 0}, [11203]),
+        ({"forbidden_input": ("how",)}, [10013]),
+        ({"forbidden_output": ("question",)}, [0, 10014]),
+        ({"suspect": ("question",)}, [0, 10019]),
+        ({"busy": True, "busy_seconds": 0}, [10110]),
+        ({"engine_stuck": 2, "engine_seconds": 0}, [0, 10010]),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, dict) else None,
+)
+async def test_limits_and_audits_are_told_in_frames(
+    switches: dict[str, Any], expected: list[int]
+) -> None:
+    """By the service's codes, where they would come."""
+    async with SparkEmulator(pace=0, **switches) as emulator:
+        assert codes(await asked_of(emulator)) == expected
+
+
+async def test_a_user_is_let_in_once_at_a_time() -> None:
+    """10006 for a second answer while the first is under way."""
+    async with SparkEmulator(pace=3600, one_per_user=True) as emulator:
+        message = json.loads(question(emulator))
+        message["header"]["uid"] = "me"
+        async with connect(url_of(emulator)) as one, connect(url_of(emulator)) as other:
+            answers = []
+            for ws in (one, other):
+                await ws.send(json.dumps(message))
+                answers.append(json.loads(await ws.recv()))
+    assert codes(answers) == [0, 10006]
+
+
+async def test_who_asks_before_the_answer_is_out_has_to_wait() -> None:
+    """10007, between the frames of the answer to the first question."""
+    async with SparkEmulator(pace=3600) as emulator, connect(url_of(emulator)) as ws:
+        await ws.send(question(emulator), text=True)
+        first = json.loads(await ws.recv())
+        await ws.send(question(emulator), text=True)
+        second = json.loads(await ws.recv())
+    assert codes([first, second]) == [0, 10007]
+
+
+async def test_an_answer_that_nobody_waits_for_makes_room() -> None:
+    """A client that leaves in the middle frees its place."""
+    async with SparkEmulator(pace=3600, concurrent=1) as emulator:
+        async with connect(url_of(emulator)) as ws:
+            await ws.send(question(emulator), text=True)
+            await ws.recv()
+        assert await asyncio.to_thread(emulator.exchanges.wait().wait_gone)
+        async with connect(url_of(emulator)) as ws:
+            await ws.send(question(emulator), text=True)
+            assert codes([json.loads(await ws.recv())]) == [0]
+
+
+async def test_a_hosted_models_connection_takes_further_questions() -> None:
+    """The server leaves it open (section 4.6), and lets it go when nobody asks any more."""
+    async with SparkEmulator(pace=0, hosted=("xdeepseekv3",)) as emulator:
+        message = json.loads(question(emulator))
+        message["parameter"]["chat"]["domain"] = "xdeepseekv3"
+        url = url_of(emulator, path="/v1.1/chat")
+        async with connect(url) as ws:
+            for _ in range(2):
+                await ws.send(json.dumps(message))
+                while json.loads(await ws.recv())["header"]["status"] != 2:
+                    pass
+    assert len(emulator.exchanges[0].messages) == 2
+
+
+async def test_a_connection_may_be_cut_instead_of_closed() -> None:
+    """As it was seen in 2025: no close frame."""
+    async with SparkEmulator(pace=0, close="cut") as emulator, connect(url_of(emulator)) as ws:
+        await ws.send(question(emulator), text=True)
+        await ws.wait_closed()
+    assert ws.close_code == 1006
+
+
+def test_a_script_takes_the_place_of_an_answer(emulator: SparkEmulator) -> None:
+    """The next one; then it answers by itself again."""
+    client = new_client({"backend": "spark:lite", **emulator.params()})
+    emulator.play("Hel", Reset())
+    with pytest.raises(ConnectionLostError) as caught:
+        client.sync_generate("hi")
+    assert caught.value.partial is not None
+    assert caught.value.partial.text == "Hel"
+    assert "hi" in client.sync_generate("hi").text
+
+
+def test_it_speaks_tls_with_a_certificate_of_its_own() -> None:
+    """Which a new process trusts by the variables that the emulator names."""
+    with SparkEmulator(pace=0, tls=True) as emulator:
+        variables = {**os.environ, **emulator.environment()}
+        code = "import modelplug; print(modelplug.new_client('spark').sync_generate('hi').text)"
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=True
+        )
+    assert emulator.exchanges[0].how is not None
+    assert "local stand-in" in done.stdout
+
+
+def test_nobody_trusts_it_unasked() -> None:
+    """A certificate that nobody vouches for is refused by a process that wasn't told."""
+    with SparkEmulator(tls=True) as emulator:
+        client = new_client({"backend": "spark", **emulator.params()})
+        with pytest.raises(TlsError):
+            client.sync_generate("hi")
+
+
+@pytest.mark.parametrize("switches", [{"per_secnd": 1}, {"per_second": -1}, {"close": "slam"}])
+def test_a_wrong_switch_is_refused(switches: dict[str, Any]) -> None:
+    """When the emulator is made, not when it is asked."""
+    with pytest.raises(ValueError, match=next(iter(switches))):
+        SparkEmulator(**switches)

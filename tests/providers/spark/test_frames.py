@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from functools import reduce
+from operator import getitem
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -78,6 +81,19 @@ def test_a_golden_response_is_understood_and_encoded_alike(name: str, number: in
     assert message == json.loads(encode_response(response))
 
 
+@pytest.mark.row(
+    "4.1 header.code",
+    "4.1 header.message",
+    "4.1 header.sid",
+    "4.1 header.status",
+    "4.1 choices.status",
+    "4.1 choices.seq",
+    "4.1 choices.text",
+    "4.1 text.content",
+    "4.1 text.role",
+    "4.1 text.index",
+    "4.1 usage.text",
+)
 def test_a_frame_is_read_into_its_fields() -> None:
     """Every documented place of a last frame has its attribute."""
     response = decode_response(encoded(golden("response_answer")[2]))
@@ -93,6 +109,7 @@ def test_a_frame_is_read_into_its_fields() -> None:
     assert expected == response
 
 
+@pytest.mark.row("4.1 text.function_call")
 def test_a_function_call_is_read() -> None:
     """Name and arguments, the latter as JSON text."""
     response = decode_response(encoded(golden("response_function_call")[0]))
@@ -103,11 +120,13 @@ def test_a_function_call_is_read() -> None:
     assert expected == response.payload.choices.text[0].function_call
 
 
+@pytest.mark.row("4.5 no payload")
 def test_an_error_frame_has_no_payload() -> None:
     """The header is all there is."""
     assert decode_response(error(11200, "no")).payload is UNSET
 
 
+@pytest.mark.row("3.1 patch_id", "3.2 chat_id", "3.2 thinking", "3.2 tools")
 def test_every_extra_of_a_request_is_read() -> None:
     """Sections 3.1 to 3.4: fine-tuning, thinking, search, functions, images; nulls besides."""
     chat = {
@@ -137,6 +156,75 @@ def test_every_extra_of_a_request_is_read() -> None:
     assert message == json.loads(encode_request(request))
 
 
+def asked(**changes: object) -> dict[str, object]:
+    """The smallest request as plain JSON, with changes made to its parts."""
+    message = golden("request_minimal")[0]
+    assert isinstance(message, dict)
+    return {**message, **changes}
+
+
+@pytest.mark.row("3 text frame")
+def test_a_request_may_have_escapes() -> None:
+    """Text is the same with them and without."""
+    turn = {"role": "user", "content": "你好😀"}
+    message = asked(payload={"message": {"text": [turn]}})
+    assert decode_request(json.dumps(message).encode()) == decode_request(encoded(message))
+
+
+@pytest.mark.parametrize(
+    ("place", "missing"),
+    [
+        pytest.param("", "header", marks=pytest.mark.row("3 parts")),
+        pytest.param("", "parameter", marks=pytest.mark.row("3 parts")),
+        pytest.param("", "payload", marks=pytest.mark.row("3 parts")),
+        pytest.param("header", "app_id", marks=pytest.mark.row("3.1 app_id")),
+        pytest.param("parameter.chat", "domain", marks=pytest.mark.row("3.2 domain")),
+        pytest.param("payload.message", "text", marks=pytest.mark.row("3.3 message.text")),
+    ],
+    ids=["header", "parameter", "payload", "app_id", "domain", "text"],
+)
+def test_what_is_required_is_missed(place: str, missing: str) -> None:
+    """The service tells what is missing, and where."""
+    message: Any = json.loads(encoded(asked()))
+    inner = reduce(getitem, filter(None, place.split(".")), message)
+    del inner[missing]
+    misfit = decode_request(encoded(message))
+    where = f" - at `$.{place}`" if place else ""
+    assert misfit == Misfit("shape", f"Object missing required field `{missing}`{where}")
+
+
+@pytest.mark.row("3.2 unknown fields")
+def test_unknown_fields_of_a_request_are_ignored() -> None:
+    """Whatever clients add, old fields and invented ones."""
+    chat = {"domain": "generalv3.5", "random_threshold": 0.5, "new": [None]}
+    message = asked(parameter={"chat": chat, "new": 1}, new={})
+    assert decode_request(encoded(message)) == MINIMAL
+
+
+@pytest.mark.row("3.1 uid", "3.2 chat_id", "3.3 content")
+def test_nulls_that_clients_send_are_read() -> None:
+    """For the user, for the session, and for the content beside a function call."""
+    message = asked(
+        header={"app_id": "12345678", "uid": None},
+        parameter={"chat": {"domain": "generalv3.5", "chat_id": None}},
+        payload={"message": {"text": [{"role": "assistant", "content": None}]}},
+    )
+    request = decode_request(encoded(message))
+    assert isinstance(request, Request)
+    nulls = (request.header.uid, request.parameter.chat.chat_id)
+    assert (*nulls, request.payload.message.text[0].content) == (None, None, None)
+
+
+@pytest.mark.row("4.1 choices.seq")
+def test_a_number_of_seven_digits_is_read() -> None:
+    """The largest that is documented."""
+    response = decode_response(frame("a", 9_999_999))
+    assert response.payload
+    assert response.payload.choices == Choices(
+        seq=9_999_999, status=1, text=[ChoicesText(content="a")]
+    )
+
+
 def test_zero_is_sent_and_null_never() -> None:
     """0 is a value; what isn't set is no field at all."""
     request = Request(
@@ -148,6 +236,7 @@ def test_zero_is_sent_and_null_never() -> None:
     assert chat == {"domain": "x", "temperature": 0}
 
 
+@pytest.mark.row("3 text frame")
 def test_text_goes_out_as_utf_8() -> None:
     """Not as escapes: a third of the bytes."""
     turn = Turn(role="user", content="你好😀")

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelplug_spark.gateway import CHECKS, Account, Refused, Upgrade, refusal
+from modelplug_spark.settings import EmulatorSettings
 
 NOW = 1_795_255_200.0
 DATE = "Sat, 21 Nov 2026 10:00:00 GMT"
@@ -52,9 +54,7 @@ def query(
     return f"authorization={escape(signed)}&date={quote_plus(date)}&host={quote_plus(host)}"
 
 
-def answer(
-    asked: str, *, path: str = PATH, host: str = HOST, strict: bool = False
-) -> Refused | None:
+def answer(asked: str, *, path: str = PATH, host: str = HOST, **settings: Any) -> Refused | None:
     """What the gateway says to a query."""
     upgrade = Upgrade(
         path=path,
@@ -62,7 +62,7 @@ def answer(
         host_header=host,
         now=NOW,
         account=ACCOUNT,
-        strict_host=strict,
+        settings=EmulatorSettings(**settings),
     )
     return refusal(upgrade)
 
@@ -195,7 +195,34 @@ def test_the_first_of_several_faults_is_told(asked: str, refused: str) -> None:
 @pytest.mark.parametrize(("host", "admitted"), [("127.0.0.1:9", True), ("localhost:8080", False)])
 def test_a_strict_gateway_compares_the_hosts(host: str, admitted: bool) -> None:
     """By name, not by port."""
-    assert admitted is (answer(query(), host=host, strict=True) is None)
+    assert admitted is (answer(query(), host=host, strict_host=True) is None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "message"),
+    [
+        (query("?", date="today"), 401, HMAC),
+        (query(authorization("x", key="other"), date="today"), 401, f"{HMAC}: fail to retrieve"),
+        (query(date="Sat, 21 Nov 2026 09:54:59 GMT"), 403, CLOCK),
+        (f"authorization={authorization(mac(date=''))}&host={quote_plus(HOST)}", 403, CLOCK),
+    ],
+    ids=["base64", "key", "clock", "no date"],
+)
+def test_the_clock_may_be_looked_at_last(asked: str, status: int, message: str) -> None:
+    """After the credentials, by a setting: the real order is not known."""
+    told = answer(asked, date_first=False)
+    assert told is not None
+    assert (status, True) == (told.status, told.message.startswith(message))
+    assert answer(query(), date_first=False) is None
+
+
+def test_a_wrong_signature_may_have_kongs_status() -> None:
+    """403, by a setting; an unknown key stays 401."""
+    told = answer(query(authorization(mac("other"))), mismatch_status=403)
+    assert told == Refused(403, "HMAC signature does not match")
+    unknown = answer(query(authorization(mac(), key="other")), mismatch_status=403)
+    assert unknown is not None
+    assert unknown.status == 401
 
 
 @given(st.text(), st.text())

@@ -7,21 +7,24 @@ import pytest
 from modelplug import ModelNotFoundError
 from modelplug_spark.models import COMMON, DEFAULT, MODELS, find, placed, with_base
 
-ROWS = [
-    ("lite", "/v1.1/chat", "lite", 8192, 4096),
-    ("generalv3", "/v3.1/chat", "generalv3", 8192, 8192),
-    ("pro-128k", "/chat/pro-128k", "pro-128k", 131072, 4096),
-    ("generalv3.5", "/v3.5/chat", "generalv3.5", 8192, 8192),
-    ("max-32k", "/chat/max-32k", "max-32k", 32768, 8192),
-    ("4.0Ultra", "/v4.0/chat", "4.0Ultra", 32768, 32768),
-    ("x1", "/v1/x1", "x1", 65536, 32768),
-    ("spark-x", "/v1/x1", "spark-x", 65536, 65535),
-    ("x2", "/x2", "spark-x", 192000, 192000),
-    ("kjwx", "/v1.1/chat_kjwx", "kjwx", 8192, 4096),
-    ("multilang", "/v1.1/chat_multilang", "multilang", 8192, 4096),
-    ("image", "/v2.1/image", "general", 8192, 8192),
-    ("imagev3", "/v2.1/image", "imagev3", 8192, 8192),
+Row = tuple[str, str, str, int, int, str, str, str, bool]
+
+ROWS: list[Row] = [
+    ("lite", "/v1.1/chat", "lite", 8192, 4096, "none", "none", "none", False),
+    ("generalv3", "/v3.1/chat", "generalv3", 8192, 8192, "disputed", "disputed", "plain", False),
+    ("pro-128k", "/chat/pro-128k", "pro-128k", 131072, 4096, "disputed", "disputed", "none", False),
+    ("generalv3.5", "/v3.5/chat", "generalv3.5", 8192, 8192, "native", "native", "sources", False),
+    ("max-32k", "/chat/max-32k", "max-32k", 32768, 8192, "native", "disputed", "none", False),
+    ("4.0Ultra", "/v4.0/chat", "4.0Ultra", 32768, 32768, "native", "native", "sources", False),
+    ("x1", "/v1/x1", "x1", 65536, 32768, "disputed", "native", "sources", True),
+    ("spark-x", "/v1/x1", "spark-x", 65536, 65535, "disputed", "native", "sources", True),
+    ("x2", "/x2", "spark-x", 192000, 192000, "disputed", "native", "sources", True),
+    ("kjwx", "/v1.1/chat_kjwx", "kjwx", 8192, 4096, "none", "none", "none", False),
+    ("multilang", "/v1.1/chat_multilang", "multilang", 8192, 4096, "none", "none", "none", False),
+    ("image", "/v2.1/image", "general", 8192, 8192, "none", "none", "none", False),
+    ("imagev3", "/v2.1/image", "imagev3", 8192, 8192, "none", "none", "none", False),
 ]
+"""Path, domain, context, longest answer; then system role, functions, search and thinking."""
 
 HOSTS = {
     "kjwx": "spark-openapi-n.cn-huabei-1.xf-yun.com",
@@ -33,13 +36,25 @@ HOSTS = {
 MAAS = "wss://maas-api.cn-huabei-1.xf-yun.com/v1.1/chat"
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
-def test_a_row_is_what_the_documentation_says(row: tuple[str, str, str, int, int]) -> None:
-    """Address, domain, context and the upper limit of max_tokens are section 1.1's."""
+@pytest.mark.row("1.1 tls")
+@pytest.mark.parametrize(
+    "row", [pytest.param(row, id=row[0], marks=pytest.mark.row(f"1.1 {row[0]}")) for row in ROWS]
+)
+def test_a_row_is_what_the_documentation_says(row: Row) -> None:
+    """Address, domain, lengths and abilities are section 1.1's; every address is wss."""
     model = find(row[0])
+    told = (model.name, model.path, model.domain, model.context_length)
     limit = int(model.max_tokens.high)
-    assert row == (model.name, model.path, model.domain, model.context_length, limit)
+    able = (model.system_role, model.functions, model.search, model.thinking)
+    assert row == (*told, limit, *able)
     assert model.url == f"wss://{HOSTS.get(row[0], 'spark-api.xf-yun.com')}{model.path}"
+
+
+@pytest.mark.row("3.4 tokens")
+@pytest.mark.parametrize("name", ["image", "imagev3"])
+def test_an_image_counts_towards_the_context(name: str) -> None:
+    """The context is 8192 with it; the limit of an answer is the same."""
+    assert (find(name).context_length, str(find(name).max_tokens)) == (8192, "[1,8192]")
 
 
 def test_every_model_is_tested() -> None:
@@ -59,7 +74,7 @@ def test_every_model_is_tested() -> None:
         ("v4", "4.0Ultra"),
         ("v4.0", "4.0Ultra"),
         ("ultra", "4.0Ultra"),
-        ("4.0ultra", "4.0Ultra"),
+        pytest.param("4.0ultra", "4.0Ultra", id="4.0ultra", marks=pytest.mark.row("1.1 capital U")),
         ("general", "lite"),
         ("Pro-128K", "pro-128k"),
         ("x1.5", "spark-x"),
@@ -77,6 +92,7 @@ def test_no_two_models_share_a_spelling() -> None:
     assert sorted(set(spellings)) == sorted(spellings)
 
 
+@pytest.mark.row("3.2 domain")
 def test_path_and_domain_tell_a_model() -> None:
     """The service relies on it: several models may share the one or the other."""
     assert len(MODELS) == len({(model.path, model.domain) for model in MODELS})
@@ -111,8 +127,18 @@ def test_the_default_is_in_the_table() -> None:
         ("ws://127.0.0.1:8080/", "ws://127.0.0.1:8080/v3.5/chat"),
         (" wss://spark.example ", "wss://spark.example/v3.5/chat"),
         ("wss://spark.example/own/path", "wss://spark.example/own/path"),
+        pytest.param(
+            "wss://aichat.xf-yun.com/v1/chat",
+            "wss://aichat.xf-yun.com/v1/chat",
+            marks=pytest.mark.row("1.1 first host"),
+        ),
+        pytest.param(
+            "wss://xingchen-api.cn-huabei-1.xf-yun.com/v1.1/chat",
+            "wss://xingchen-api.cn-huabei-1.xf-yun.com/v1.1/chat",
+            marks=pytest.mark.row("1.1 hosted older host"),
+        ),
     ],
-    ids=["origin", "slash", "blanks", "full"],
+    ids=["origin", "slash", "blanks", "full", "first", "older"],
 )
 def test_a_base_is_an_origin_or_a_full_url(base: str, url: str) -> None:
     """An origin gets the model's path, a full URL is taken as it is."""
@@ -131,14 +157,16 @@ def test_what_is_common_holds_for_every_model() -> None:
         assert all(COMMON.supports(name) <= claims.supports(name) for name in COMMON.to_dict())
 
 
+@pytest.mark.row("1.1 hosted", "3.2 temperature", "3.2 max_tokens")
 def test_a_model_that_nobody_knows_is_taken_with_url_and_domain() -> None:
     """As MaaS has them: its own ranges, its own address, no functions."""
     model = placed("xdeepseekv3", api_base=f" {MAAS}", domain="service-id")
     assert (model.name, model.url, model.domain) == ("xdeepseekv3", MAAS, "service-id")
     assert (str(model.temperature), str(model.max_tokens)) == ("[0,1]", "[1,32768]")
-    assert (model.functions, model.search, model.thinking) == ("none", "none", False)
+    assert (model.functions, model.search, model.thinking) == ("none", "switch", False)
 
 
+@pytest.mark.row("1.1 hosted")
 @pytest.mark.parametrize(
     ("base", "domain"),
     [(None, "x"), (MAAS, None), ("wss://maas.example", "x"), ("wss://maas.example/", "x")],

@@ -22,6 +22,7 @@ def test_a_search_is_a_yes_a_no_or_a_mode(given: object, search: object) -> None
     assert search == SparkOptions.model_validate({"search": given}).search
 
 
+@pytest.mark.row("3.1 patch_id", "3.2 thinking", "3.2 auditing")
 @pytest.mark.parametrize(
     "values",
     [

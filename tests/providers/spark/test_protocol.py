@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -45,6 +46,15 @@ def reported(name: str) -> tuple[SparkProtocol, list[Delta | Finish]]:
     return conversed(*map(encoded, golden(name)))
 
 
+@pytest.mark.row(
+    "4.1 header.code",
+    "4.1 header.sid",
+    "4.1 choices.status",
+    "4.1 choices.seq",
+    "4.1 text.content",
+    "4.1 usage.text",
+    "5.1 0",
+)
 def test_an_answer_is_its_pieces_and_then_its_end() -> None:
     """Each frame is a delta, the last one brings the usage."""
     conversation, pieces = conversed(
@@ -54,6 +64,7 @@ def test_an_answer_is_its_pieces_and_then_its_end() -> None:
     assert (conversation.done, conversation.sid, conversation.failure) == (True, SID, None)
 
 
+@pytest.mark.row("4.1 recorded answer", "4.1 last frame")
 def test_the_recorded_answer_is_understood() -> None:
     """The last frame's text is not dropped, its counts are the service's."""
     conversation, pieces = reported("response_answer")
@@ -72,9 +83,18 @@ def test_the_recorded_answer_is_understood() -> None:
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("response_documented_sample", "我可以帮助你的吗？"),
-        ("response_empty_last", "好的"),
-        ("response_sources", "见例子。"),
+        pytest.param(
+            "response_documented_sample",
+            "我可以帮助你的吗？",
+            id="documented sample",
+            marks=pytest.mark.row("4.1 header.status", "4.1 one frame"),
+        ),
+        pytest.param(
+            "response_empty_last", "好的", id="empty last", marks=pytest.mark.row("4.1 last frame")
+        ),
+        pytest.param(
+            "response_sources", "见例子。", id="sources", marks=pytest.mark.row("4.3 no choices")
+        ),
     ],
 )
 def test_a_documented_variant_is_a_whole_answer(name: str, text: str) -> None:
@@ -83,6 +103,7 @@ def test_a_documented_variant_is_a_whole_answer(name: str, text: str) -> None:
     assert (True, text, []) == (conversation.done, text_of(pieces), conversation.warnings)
 
 
+@pytest.mark.row("4.1 text.reasoning_content", "1.1 hosted")
 def test_thinking_comes_apart_from_the_answer() -> None:
     """Reasoning is a delta of its own kind, with or without an empty content beside it."""
     _, pieces = reported("response_reasoning")
@@ -90,6 +111,7 @@ def test_thinking_comes_apart_from_the_answer() -> None:
     assert expected == pieces[:3]
 
 
+@pytest.mark.row("4.1 text.function_call", "4.2 one frame", "4.2 one call")
 def test_a_function_call_is_a_whole_tool_call() -> None:
     """One frame, one call, and the finish reason that says so."""
     conversation, pieces = reported("response_function_call")
@@ -110,12 +132,14 @@ def with_plugins(content: object, seq: int | None = None, **header: object) -> b
     return encoded(message)
 
 
+@pytest.mark.row("4.1 plugins.text", "4.3 sources first", "4.3 record", "4.3 no choices")
 def test_sources_come_before_the_answer() -> None:
     """As a delta of their own, though their frame has no choices."""
     _, pieces = reported("response_sources")
     assert [Delta(sources=[PAGE]), Delta("见例子。")] == pieces[:2]
 
 
+@pytest.mark.row("4.3 sources first")
 def test_sources_may_come_with_a_piece() -> None:
     """Both are handed out."""
     _, pieces = conversed(with_plugins(json.dumps([PAGE]), 0), frame("b", 1, status=2))
@@ -138,6 +162,7 @@ def test_sources_alone_are_no_answer() -> None:
     assert isinstance(conversation.failure, ContentFilterError)
 
 
+@pytest.mark.row("4.1 header.code", "4.5 no payload")
 def test_an_error_frame_fails_the_conversation() -> None:
     """A code in the header is an error, though no payload says so."""
     conversation, pieces = reported("response_error")
@@ -146,6 +171,7 @@ def test_an_error_frame_fails_the_conversation() -> None:
     assert conversation.failure.request_id == "cht000b5e72@dx18b988c77afb81b540"
 
 
+@pytest.mark.row("5.1 10014")
 def test_what_came_before_an_error_is_not_lost() -> None:
     """The batch's deltas are returned, the failure is set, and every later call raises it."""
     conversation, pieces = conversed(frame("a", 0), error(10014, "notice"), frame("b", 1))
@@ -163,6 +189,7 @@ def test_an_error_wins_over_the_content_beside_it(status: int) -> None:
     assert (pieces, conversation.state) == ([], "failed")
 
 
+@pytest.mark.row("5.1 others")
 def test_an_unknown_code_fails_too() -> None:
     """Whatever isn't 0."""
     conversation, _ = conversed(error(-1))
@@ -170,6 +197,7 @@ def test_an_unknown_code_fails_too() -> None:
     assert conversation.failure.provider_code == -1
 
 
+@pytest.mark.row("5.1 10019")
 @pytest.mark.parametrize("usage", [None, COUNTS], ids=["bare", "usage"])
 def test_a_notice_after_the_answer_keeps_it(usage: dict[str, object] | None) -> None:
     """10019 without content ends an answer that has come, with a warning."""
@@ -180,6 +208,7 @@ def test_a_notice_after_the_answer_keeps_it(usage: dict[str, object] | None) -> 
     assert conversation.warnings == ["the service warns of this dialogue (10019): 注意"]
 
 
+@pytest.mark.row("5.1 10019")
 def test_a_notice_with_the_last_piece_keeps_both() -> None:
     """10019 in the frame that ends the answer takes nothing from it."""
     conversation, pieces = conversed(
@@ -195,6 +224,7 @@ def test_a_notice_with_a_piece_ends_nothing() -> None:
     assert ([Delta("a")], "answering") == (pieces, conversation.state)
 
 
+@pytest.mark.row("5.1 10019")
 def test_a_notice_after_the_end_is_a_warning() -> None:
     """Status 2 first, 10019 behind it."""
     conversation, pieces = conversed(frame("a", 0, status=2), error(10019, "x"))
@@ -209,6 +239,7 @@ def test_a_notice_before_any_answer_is_an_error(before: list[bytes]) -> None:
     assert isinstance(conversation.failure, ContentFilterError)
 
 
+@pytest.mark.row("4.1 header.status", "4.1 choices.status")
 @pytest.mark.parametrize(
     "last",
     [
@@ -251,6 +282,7 @@ def test_what_comes_after_the_end_is_ignored() -> None:
     conversation.closed(1006)
 
 
+@pytest.mark.row("4.6 hosted any time", "4.6 hosted idle")
 @pytest.mark.parametrize("code", [1000, 1001, 1006, 1011, None])
 @pytest.mark.parametrize("messages", [[], [frame("a", 0)]], ids=["nothing", "a piece"])
 def test_a_close_before_the_end_is_a_truncated_answer(
@@ -264,6 +296,7 @@ def test_a_close_before_the_end_is_a_truncated_answer(
     assert (len(messages), "failed") == (len(pieces), conversation.state)
 
 
+@pytest.mark.row("4.6 after the last frame")
 def test_a_close_after_the_end_is_nothing() -> None:
     """With or without a code."""
     conversation, _ = conversed(frame("a", 0, status=2))
@@ -289,6 +322,7 @@ DISORDERS = {
 }
 
 
+@pytest.mark.row("4.1 choices.seq")
 @pytest.mark.parametrize("messages", DISORDERS.values(), ids=DISORDERS)
 def test_a_disorder_is_an_error(messages: list[bytes]) -> None:
     """A piece that is missing, or out of place, makes another text."""
@@ -344,6 +378,7 @@ def test_a_bill_that_cannot_be_read_costs_no_answer(counts: dict[str, object]) -
     assert len(conversation.warnings) == 1
 
 
+@pytest.mark.row("3.2 search_prompt", "4.1 usage.text")
 def test_a_bill_keeps_what_the_contract_has_no_name_for() -> None:
     """The service's own record is beside the counts."""
     counts = {**COUNTS, "search_prompt": 80}
@@ -351,6 +386,61 @@ def test_a_bill_keeps_what_the_contract_has_no_name_for() -> None:
     assert isinstance(pieces[-1], Finish)
     assert pieces[-1].usage is not None
     assert counts == pieces[-1].usage.raw
+
+
+@pytest.mark.row("4.1 text.role", "4.1 text.index", "4.1 text.content_type")
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"role": "assistant", "index": 0},
+        {"role": "assistant", "index": "0"},
+        {"content_type": "image", "content_meta": {"desc": "x", "url": "y"}},
+    ],
+    ids=["number", "text", "type"],
+)
+def test_what_stands_beside_a_piece_changes_nothing(beside: dict[str, Any]) -> None:
+    """Role, place and type, in whatever spelling."""
+    _, pieces = conversed(frame("a", 0, status=2, **beside))
+    assert [Delta("a"), Finish()] == pieces
+
+
+@pytest.mark.row("4.1 choices.text")
+def test_a_frame_may_have_several_pieces() -> None:
+    """One is the rule; all are handed out in their order."""
+    text = [{"content": "a"}, {"content": "b"}]
+    choices = {"seq": 0, "status": 2, "text": text}
+    _, pieces = conversed(encoded({"header": {"code": 0}, "payload": {"choices": choices}}))
+    assert [Delta("a"), Delta("b"), Finish()] == pieces
+
+
+@pytest.mark.row("4.4 pattern")
+@pytest.mark.parametrize("sid", [SID, "cha000b0c24@dx1916602ea10b808550", "anything else"])
+def test_a_session_has_the_name_that_the_service_gives_it(sid: str) -> None:
+    """No form is asked for, whatever its pattern."""
+    conversation, _ = conversed(frame("a", 0, sid=sid), frame("b", 1, sid=sid, status=2))
+    assert (sid, True) == (conversation.sid, conversation.done)
+
+
+def with_question_type(said: object) -> bytes:
+    """A last frame as the multilingual model has it."""
+    message = json.loads(frame("a", 0, status=2))
+    message["payload"]["question_type"] = said
+    return encoded(message)
+
+
+@pytest.mark.row("1.1 multilang", "4.1 question_type")
+def test_the_type_of_a_question_comes_with_the_end() -> None:
+    """Beside the usage, under the service's own name, in one line."""
+    _, pieces = conversed(with_question_type("chat\n"))
+    assert isinstance(pieces[-1], Finish)
+    assert pieces[-1].extra == {"question_type": "chat"}
+
+
+@pytest.mark.parametrize("said", [None, 7, {}], ids=str)
+def test_a_type_that_cannot_be_read_costs_no_answer(said: object) -> None:
+    """It is left out."""
+    _, pieces = conversed(with_question_type(said))
+    assert [Delta("a"), Finish()] == pieces
 
 
 def test_the_table_knows_every_event_in_every_state() -> None:

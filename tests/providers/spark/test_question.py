@@ -42,12 +42,16 @@ def roles(request: ModelRequest) -> list[tuple[str, str | None]]:
     return [(turn.role, turn.content) for turn in asked(request).payload.message.text]
 
 
+@pytest.mark.row("3.1 app_id", "3.5 smallest")
 def test_the_smallest_request_is_the_documentations() -> None:
     """A plain question sends four fields and no null."""
     request = ModelRequest(messages="hi")
     assert golden("request_minimal")[0] == json.loads(encode_request(asked(request)))
 
 
+@pytest.mark.row(
+    "3.1 uid", "3.2 temperature", "3.2 top_k", "3.2 max_tokens", "3.3 message.text", "3.3 roles"
+)
 def test_a_full_request_is_the_documentations() -> None:
     """Every parameter finds its place under the service's name."""
     request = ModelRequest(
@@ -80,6 +84,7 @@ PARAMETERS: list[tuple[str, float, str]] = [
 ]
 
 
+@pytest.mark.row("3.2 temperature", "3.2 top_k", "3.2 max_tokens")
 @pytest.mark.parametrize(
     ("name", "value", "allowed"),
     PARAMETERS,
@@ -113,6 +118,7 @@ def test_a_value_out_of_range_is_left_out_where_that_is_wanted(
     assert (warnings, UNSET) == (told, chat.temperature)
 
 
+@pytest.mark.row("3.2 max_tokens")
 def test_the_limit_of_tokens_is_the_models_own() -> None:
     """What Max takes is too much for Lite."""
     request = ModelRequest(messages="hi", max_new_tokens=8192)
@@ -121,6 +127,7 @@ def test_the_limit_of_tokens_is_the_models_own() -> None:
         asked(request, model="lite")
 
 
+@pytest.mark.row("3.3 system first")
 def test_several_system_messages_at_the_start_become_one() -> None:
     """The service takes one, and it takes it first."""
     request = ModelRequest(
@@ -133,7 +140,13 @@ def test_several_system_messages_at_the_start_become_one() -> None:
     assert roles(request) == [("system", "a\nb"), ("user", "c")]
 
 
-@pytest.mark.parametrize("role", ["system", "tool"])
+@pytest.mark.parametrize(
+    "role",
+    [
+        pytest.param("system", marks=pytest.mark.row("3.3 system first")),
+        pytest.param("tool", marks=pytest.mark.row("3.3 tool role")),
+    ],
+)
 def test_a_role_that_cannot_be_sent_is_refused(role: str) -> None:
     """Not dropped: a system message in the middle, a tool's result."""
     messages = [{"role": "user", "content": "a"}, {"role": role, "content": "b"}]
@@ -158,6 +171,7 @@ def test_a_part_that_is_no_text_is_refused(part: dict[str, object]) -> None:
         asked(ModelRequest(messages=messages))
 
 
+@pytest.mark.row("3.1 patch_id")
 def test_a_fine_tuned_model_is_named_in_the_header() -> None:
     """By its resources; nothing is there where there are none."""
     request = ModelRequest(messages="hi")
@@ -165,6 +179,7 @@ def test_a_fine_tuned_model_is_named_in_the_header() -> None:
     assert asked(request).header.patch_id is UNSET
 
 
+@pytest.mark.row("3.4 first item", "3.4 turns")
 def test_an_image_stands_in_front_of_the_conversation() -> None:
     """Whichever message it came with; its text stays where it was."""
     parts = [{"type": "text", "text": "a"}, PICTURE]
@@ -184,6 +199,7 @@ def test_an_image_stands_in_front_of_the_conversation() -> None:
     ]
 
 
+@pytest.mark.row("3.3 functions.text")
 def test_functions_go_beside_the_conversation() -> None:
     """As bare schemas."""
     tool = {"type": "function", "function": {"name": "f"}}
@@ -192,6 +208,7 @@ def test_functions_go_beside_the_conversation() -> None:
     assert payload.functions.text[0]["name"] == "f"
 
 
+@pytest.mark.row("3.1 uid")
 @pytest.mark.parametrize(
     ("name", "uid"),
     [
@@ -209,6 +226,7 @@ def test_a_user_has_an_id_of_32_characters_at_the_most(name: str | None, uid: st
     assert uid == user_id(name)
 
 
+@pytest.mark.row("3.1 uid")
 @given(st.text(st.characters(), min_size=33), st.text(st.characters(), min_size=1))
 def test_two_users_with_long_names_stay_two(name: str, more: str) -> None:
     """A common beginning doesn't make them one."""

@@ -112,7 +112,7 @@ def test_a_model_without_functions_refuses_tools(emulator: SparkEmulator) -> Non
 def test_a_search_names_its_sources(model: str, bare: bool) -> None:
     """Before the answer, whether or not their frame has choices."""
     config = f"spark:{model}?search=deep&show_sources=true"
-    with SparkEmulator(pace=0, bare_sources=bare).running() as emulator:
+    with SparkEmulator(pace=0, bare_sources=bare) as emulator:
         output = emulated(emulator, config).sync_generate("How are you?")
     assert [source["index"] for source in output.sources] == [1, 2]
     assert output.sources[0]["title"] == "1: How are you?"

@@ -19,6 +19,7 @@ def records(*contents: object) -> dict[str, object]:
     return {"text": [{"name": "ifly_search", "content": content} for content in contents]}
 
 
+@pytest.mark.row("4.3 record")
 def test_the_documented_record_is_understood() -> None:
     """S-Java's: a list as JSON text."""
     frame = golden("response_sources")[0]
@@ -26,6 +27,7 @@ def test_the_documented_record_is_understood() -> None:
     assert sources_of(frame["payload"]["plugins"]) == ([PAGE], True)
 
 
+@pytest.mark.row("4.3 record")
 def test_the_services_record_is_the_documented_one() -> None:
     """Field by field."""
     frame = golden("response_sources")[0]
@@ -33,6 +35,7 @@ def test_the_services_record_is_the_documented_one() -> None:
     assert plugins_of([PAGE]) == frame["payload"]["plugins"]
 
 
+@pytest.mark.row("4.3 record")
 def test_known_fields_are_kept() -> None:
     """Of every record, in order."""
     first = json.dumps([{**PAGE, "score": [1]}])

@@ -17,6 +17,7 @@ def test_a_model_streams_and_counts(model: SparkModel) -> None:
     assert states == [claims[name] for name in names]
 
 
+@pytest.mark.row("3.3 roles")
 @pytest.mark.parametrize(
     ("name", "support"),
     [
@@ -36,7 +37,12 @@ def test_the_system_role_is_native_where_the_documentation_says_so(name: str, su
 @pytest.mark.parametrize(
     ("capability", "models"),
     [
-        ("tools", {"generalv3.5", "4.0Ultra", "x1", "spark-x", "x2"}),
+        pytest.param(
+            "tools",
+            {"generalv3.5", "4.0Ultra", "x1", "spark-x", "x2"},
+            id="tools",
+            marks=pytest.mark.row("1.1 functions", "4.2 models"),
+        ),
         ("tool_choice", {"generalv3.5", "4.0Ultra", "x1", "spark-x", "x2"}),
         ("reasoning", {"x1", "spark-x", "x2"}),
         ("top_p", {"x1", "spark-x", "x2"}),
@@ -52,6 +58,43 @@ def test_a_capability_is_claimed_where_it_is_there(capability: str, models: set[
     assert {"native", "unsupported"} == set(states.values())
 
 
+FLAGS = {
+    "x1": "TTT",
+    "4.0Ultra": "TTT",
+    "max-32k": "TFT",
+    "generalv3.5": "TTT",
+    "pro-128k": "TFT",
+    "generalv3": "TTT",
+    "lite": "FFF",
+    "kjwx": "FFF",
+    "multilang": "FFF",
+}
+"""Functions, search and system role by the official Java SDK (section 1.1)."""
+
+
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    [
+        pytest.param(name, flags, id=name, marks=pytest.mark.row(f"1.1 flags {name}"))
+        for name, flags in FLAGS.items()
+    ],
+)
+def test_what_the_sdk_gives_a_model_is_never_none(name: str, flags: str) -> None:
+    """It is native, or disputed where the documentation says otherwise; the rest is none."""
+    model = find(name)
+    levels = (model.functions, model.search, model.system_role)
+    assert flags == "".join("F" if level == "none" else "T" for level in levels)
+
+
+@pytest.mark.row("1.1 search", "1.1 source list")
+def test_a_search_is_where_the_documentation_has_it() -> None:
+    """Pro has one that doesn't name its sources."""
+    searches = {model.name: model.search for model in MODELS if model.search != "none"}
+    named = dict.fromkeys(("generalv3.5", "4.0Ultra", "x1", "spark-x", "x2"), "sources")
+    assert {"generalv3": "plain", **named} == searches
+
+
+@pytest.mark.row("3.2 temperature", "3.2 top_p", "3.2 presence_penalty", "3.2 frequency_penalty")
 def test_the_x_family_has_its_own_ranges() -> None:
     """Wider for the temperature, and with parameters that the others lack (section 3.2)."""
     model = find("spark-x")

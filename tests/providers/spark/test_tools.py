@@ -32,6 +32,7 @@ def made(tools: Any, *, model: str = "max", **fields: Any) -> Any:
     return functions(request, find(model), Policy(request, list[str]().append))
 
 
+@pytest.mark.row("1.1 functions", "3.3 functions.text")
 @pytest.mark.parametrize("model", ["max", "ultra", "spark-x"])
 @pytest.mark.parametrize("choice", [None, "auto"])
 def test_a_tool_is_sent_as_its_bare_schema(model: str, choice: str | None) -> None:
@@ -39,6 +40,7 @@ def test_a_tool_is_sent_as_its_bare_schema(model: str, choice: str | None) -> No
     assert made([tool()], model=model, tool_choice=choice).text == [WEATHER]
 
 
+@pytest.mark.row("3.3 functions required")
 def test_what_a_tool_leaves_out_is_sent_empty() -> None:
     """The documentation marks all of it as required."""
     bare = {"type": "function", "function": {"name": "f"}}

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from modelplug_spark.frames import Misfit, Request, decode_request
+from modelplug_spark.faults import Fault
 from modelplug_spark.models import find
-from modelplug_spark.validation import Fault, faults, misfit, stamped
+from modelplug_spark.validation import CHECKS, faults
+from tests.providers.spark.test_inquiry import inquired
 from tests.providers.spark.wire import encoded, golden
 
 NOW = 1_795_255_200.25
@@ -41,14 +42,9 @@ def turns(*roles: str) -> Callable[[Any], object]:
     return lambda message: message["payload"]["message"].update(text=text)
 
 
-def found(message: bytes, *, model: str = "max", strict_uid: bool = False) -> list[Fault]:
+def found(message: bytes, *, model: str = "max", **settings: object) -> list[Fault]:
     """All that is wrong with a message."""
-    request = decode_request(message)
-    if isinstance(request, Misfit):
-        return [misfit(request, NOW)]
-    assert isinstance(request, Request)
-    told = faults(request, find(model), app_id="12345678", now=NOW, strict_uid=strict_uid)
-    return [*told]
+    return [*faults(inquired(message, model=find(model), now=NOW, **settings))]
 
 
 @pytest.mark.parametrize("name", ["request_minimal", "request_full"])
@@ -83,6 +79,7 @@ ACCEPTED = {
 }
 
 
+@pytest.mark.row("3.2 unknown fields")
 @pytest.mark.parametrize("change", ACCEPTED.values(), ids=ACCEPTED)
 def test_what_real_clients_send_is_taken(change: Callable[[Any], object]) -> None:
     """Section 9: extras, gaps and nulls that work with the real service."""
@@ -90,38 +87,6 @@ def test_what_real_clients_send_is_taken(change: Callable[[Any], object]) -> Non
 
 
 REFUSED: dict[str, tuple[bytes, int, str]] = {
-    "no json": (b"{oops", 10003, f"ClientMsgError:{STAMP} invalid message format"),
-    "no utf-8": (
-        b'{"header":{"app_id":"\xff"}}',
-        10003,
-        f"ClientMsgError:{STAMP} invalid message format",
-    ),
-    "no object": (b"[]", 10004, f"RequestParamsError:{STAMP} '$' type must be object;"),
-    "no domain": (
-        changed(lambda message: message["parameter"]["chat"].pop("domain")),
-        10004,
-        f"RequestParamsError:{STAMP} '$.parameter.chat.domain' param is required;",
-    ),
-    "null domain": (
-        changed(chat(domain=None)),
-        10004,
-        f"RequestParamsError:{STAMP} '$.parameter.chat.domain' type must be string;",
-    ),
-    "null temperature": (
-        changed(chat(temperature=None)),
-        10004,
-        f"RequestParamsError:{STAMP} '$.parameter.chat.temperature' type must be number;",
-    ),
-    "null max_tokens": (
-        changed(chat(max_tokens=None)),
-        10004,
-        f"RequestParamsError:{STAMP} '$.parameter.chat.max_tokens' type must be integer;",
-    ),
-    "text as a text": (
-        changed(lambda message: message["payload"]["message"].update(text="hi")),
-        10004,
-        f"RequestParamsError:{STAMP} '$.payload.message.text' type must be array;",
-    ),
     "no text": (
         changed(turns()),
         10004,
@@ -173,13 +138,6 @@ REFUSED: dict[str, tuple[bytes, int, str]] = {
         10163,
         f"EngineParamsError:{STAMP} user must be the last role",
     ),
-    "too long": (
-        changed(
-            lambda message: message["payload"]["message"]["text"][3].update(content="长" * 13_000)
-        ),
-        10907,
-        f"TokenLimitError:{STAMP} token over limit",
-    ),
 }
 
 
@@ -216,7 +174,7 @@ REFUSED.update(
 
 @pytest.mark.parametrize(("message", "code", "text"), REFUSED.values(), ids=REFUSED)
 def test_a_fault_has_its_code_and_text(message: bytes, code: int, text: str) -> None:
-    """Section 5: the platform's schema, the engine's ranges, the licence, the context."""
+    """Section 5: the platform's schema, the engine's ranges, the domain, the app."""
     assert Fault(code, text) == found(message)[0]
 
 
@@ -235,37 +193,6 @@ def test_the_x_family_has_ranges_of_its_own(field: str, value: float, allowed: s
     message = changed(chat(domain="spark-x", **{field: value}), turns("user"))
     told = f"EngineParamsError:{STAMP} '$.parameter.chat.{field}' must be in {allowed}"
     assert [Fault(10163, told)] == found(message, model="spark-x")
-
-
-IMAGES: dict[str, tuple[list[dict[str, str]], str | None]] = {
-    "right": ([{"content": "aGk=", "content_type": "image"}, {"content": "x"}], None),
-    "none": ([{"content": "x"}], "one image must be the first content"),
-    "late": (
-        [{"content": "x"}, {"content": "aGk=", "content_type": "image"}, {"content": "x"}],
-        "one image must be the first content",
-    ),
-    "two": (
-        [{"content": "aGk=", "content_type": "image"}] * 2 + [{"content": "x"}],
-        "one image must be the first content",
-    ),
-    "url": (
-        [{"content": "https://x.example", "content_type": "image"}, {"content": "x"}],
-        "image is not base64, or too large",
-    ),
-}
-
-
-@pytest.mark.parametrize(("items", "told"), IMAGES.values(), ids=IMAGES)
-@pytest.mark.parametrize("model", ["image", "imagev3"])
-def test_one_image_comes_first(model: str, items: list[dict[str, str]], told: str | None) -> None:
-    """In base64, under the domain of either model: "general" is no old Lite here."""
-    text = [{"role": "user", **item} for item in items]
-    message = changed(
-        chat(domain=find(model).domain),
-        lambda message: message["payload"]["message"].update(text=text),
-    )
-    expected = [Fault(10163, f"EngineParamsError:{STAMP} {told}")] if told else []
-    assert expected == found(message, model=model)
 
 
 def test_lite_has_no_system_role() -> None:
@@ -289,11 +216,80 @@ def test_a_strict_service_refuses_a_long_uid() -> None:
 
 
 def test_several_faults_are_found_in_the_services_order() -> None:
-    """Ranges before domains, domains before licences, licences before the context."""
+    """Ranges before domains, domains before apps."""
     message = changed(chat(temperature=9, domain="lite"), header(app_id="other"))
     assert [fault.code for fault in found(message)] == [10163, 10003, 11200]
 
 
-def test_a_stamp_is_beijings_time() -> None:
-    """Eight hours ahead of UTC, to the millisecond."""
-    assert stamped("Name", "detail", 0.0419) == "Name:(08:00:00.041) detail"
+@pytest.mark.parametrize(("setting", "expected"), [("accept", []), ("refuse", [10004])])
+def test_unknown_fields_may_be_refused(setting: str, expected: list[int]) -> None:
+    """By a setting, with the path of the field; else they are ignored."""
+    told = found(changed(chat(user="me")), unknown_fields=setting)
+    assert expected == [fault.code for fault in told]
+    assert all("'$.parameter.chat.user' param is unknown;" in fault.text for fault in told)
+
+
+ORDERS = {
+    "documented": (("system", "user", "assistant", "user"), ("strict", "ends", "any")),
+    "no system": (("user", "assistant", "user"), ("strict", "ends", "any")),
+    "user twice": (("user", "user"), ("ends", "any")),
+    "assistant first": (("assistant", "user"), ("ends", "any")),
+    "late system": (("user", "system", "user"), ("any",)),
+    "no question": (("user", "assistant"), ("any",)),
+    "unknown": (("tool", "user"), ()),
+}
+
+
+@pytest.mark.row("3.3 order")
+@pytest.mark.parametrize("order", ["strict", "ends", "any"])
+@pytest.mark.parametrize(("roles", "taken_by"), ORDERS.values(), ids=ORDERS)
+def test_the_order_of_roles_is_a_setting(
+    order: str, roles: tuple[str, ...], taken_by: tuple[str, ...]
+) -> None:
+    """As documented, by its ends alone, or free; a role must be known in any case."""
+    told = found(changed(turns(*roles)), role_order=order)
+    expected = [] if order in taken_by else [10163]
+    assert expected == [fault.code for fault in told]
+
+
+@pytest.mark.parametrize("code", [10003, 10004, 10005, 10163])
+def test_the_code_of_the_engines_schema_is_a_setting(code: int) -> None:
+    """For ranges and roles alike; nobody knows the real one."""
+    message = changed(chat(top_k=7), turns("tool", "user"))
+    assert [code, code] == [fault.code for fault in found(message, engine_code=code)]
+
+
+@pytest.mark.parametrize("code", [10003, 10004, 10005, 11200])
+def test_the_code_of_an_unknown_domain_is_a_setting(code: int) -> None:
+    """With that code's text."""
+    told = found(changed(chat(domain="spark-ultra")), unknown_domain=code)[0]
+    details = {10003: "invalid model domain", 11200: "domain.spark-ultra"}
+    assert code == told.code
+    assert told.text.endswith(details.get(code, "'$.parameter.chat.domain' value is invalid"))
+
+
+@pytest.mark.parametrize("code", [10003, 10004, 11200])
+def test_the_code_of_a_wrong_domain_is_a_setting(code: int) -> None:
+    """All three were seen."""
+    told = found(changed(chat(domain="lite")), wrong_domain=code)
+    assert [code] == [fault.code for fault in told]
+
+
+def test_a_hosted_domain_elsewhere_is_a_wrong_one() -> None:
+    """Not an unknown one."""
+    told = found(changed(chat(domain="xdeepseekv3")), hosted=("xdeepseekv3",))
+    assert [fault.code for fault in told] == [10003]
+
+
+@pytest.mark.row("5.1 10015")
+def test_an_app_may_be_on_the_black_list() -> None:
+    """10015, behind the domain and before the licence; else it never comes."""
+    message = changed(chat(domain="lite"), header(app_id="other"))
+    told = [fault.code for fault in found(message, blacklisted=True)]
+    assert told == [10003, 10015, 11200]
+    assert 10015 not in {fault.code for fault in found(message)}
+
+
+def test_every_check_is_in_the_order() -> None:
+    """Each once."""
+    assert len(set(CHECKS)) == len(CHECKS) == 8

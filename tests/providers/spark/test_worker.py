@@ -6,26 +6,29 @@ from types import SimpleNamespace
 
 import pytest
 
+from modelplug import Finish
+from modelplug.testing import Fail
+from modelplug.testing.websocket import WebSocketUpstream
 from modelplug_spark.worker import spark_generate_stream
-from tests.conftest import Serve
-from tests.support.upstream import answer, client_of, frame
+from tests.support.spark import client_of
 
 PARAMS = {"messages": [{"role": "human", "content": "hi"}]}
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_a_worker_streams_from_spark(serve: Serve, *, wrapped: bool) -> None:
+def test_a_worker_streams_from_spark(upstream: WebSocketUpstream, *, wrapped: bool) -> None:
     """A client, or a worker's model that holds one, answers in outputs with cumulative text."""
-    client = client_of(serve(*answer("a", "b")))
+    upstream.play("a", "b", Finish())
+    client = client_of(upstream)
     model = SimpleNamespace(proxy_llm_client=client) if wrapped else client
     outputs = list(spark_generate_stream(model, None, PARAMS, "cpu", 2048))
     assert [output.text for output in outputs] == ["a", "ab", "ab"]
 
 
-def test_a_failure_is_an_output(serve: Serve) -> None:
+def test_a_failure_is_an_output(upstream: WebSocketUpstream) -> None:
     """What Spark refuses is the last output, with the error's code and the service's words."""
-    client = client_of(serve(frame("a", status=0), frame(code=10013, message="audit")))
-    *_, last = spark_generate_stream(client, None, PARAMS, "cpu")
+    upstream.play("a", Fail("content_filter_input", message="audit"))
+    *_, last = spark_generate_stream(client_of(upstream), None, PARAMS, "cpu")
     assert (last.error_code, "audit" in last.text) == (609, True)
 
 

@@ -1,0 +1,110 @@
+"""What becomes of a question that licence and limits let through: frames, or a failure's.
+
+The order is section 5.3's of the protocol notes: the audit of the input, the count of its tokens,
+the engine, the answer and its audit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from msgspec import UNSET
+
+from modelplug_spark.answers import tokens
+from modelplug_spark.audits import has_word, output_of, passed
+from modelplug_spark.faults import Fault, fault
+from modelplug_spark.frames import Response, ResponsePayload, encode_response
+from modelplug_spark.inquiry import Inquiry, is_hosted
+from modelplug_spark.payloads import numbered, payloads, refused
+from modelplug_spark.replies import reply
+
+__all__ = ["Frame", "Outcome", "outcome"]
+
+_SHARED: Final = 32_767
+"""Tokens that prompt and answer of a hosted model may have together (D-MaaS-WS)."""
+
+_HOSTED_ANSWER: Final = 2048
+"""A hosted model's ``max_tokens`` where none is asked for (D-MaaS-WS)."""
+
+
+class Frame(NamedTuple):
+    """A message of the service's; ``after`` is the seconds that it lets pass before it."""
+
+    message: bytes
+    after: float = 0.0
+
+
+class Outcome(NamedTuple):
+    """The frames that answer a question, and the tokens that are billed for it."""
+
+    frames: Sequence[Frame]
+    tokens: int
+
+
+def outcome(inquiry: Inquiry, sid: str) -> Outcome:
+    """What is answered to a question with nothing wrong in it."""
+    settings, now = inquiry.settings, inquiry.now
+    objection = _objection(inquiry)
+    if objection is not None:
+        return Outcome([_failure(objection, inquiry, sid)], 0)
+    if settings.busy:
+        busy = _failure(fault(10110, now), inquiry, sid, after=settings.busy_seconds)
+        return Outcome([busy], 0)
+    answer = reply(inquiry.request, inquiry.model)
+    frames = _audited(payloads(answer, settings), inquiry, sid)
+    return Outcome(_until_stuck(frames, inquiry, sid), answer.usage["total_tokens"])
+
+
+def _objection(inquiry: Inquiry) -> Fault | None:
+    """What is wrong with what is said: forbidden words, or too many."""
+    if has_word(inquiry.texts, inquiry.settings.forbidden_input):
+        return fault(10013, inquiry.now)
+    prompt = tokens(*inquiry.texts)
+    if prompt > inquiry.model.context_length or prompt > _room(inquiry):
+        return fault(10907, inquiry.now)
+    return None
+
+
+def _room(inquiry: Inquiry) -> float:
+    """What a hosted model's answer leaves; nobody documents as much for the others (section 1.1).
+
+    That 10907 is the code for it is reasoned.
+    """
+    if not is_hosted(inquiry.model):
+        return float("inf")
+    wanted = inquiry.request.parameter.chat.max_tokens
+    return _SHARED - (_HOSTED_ANSWER if wanted is UNSET else wanted)
+
+
+def _audited(said: list[ResponsePayload], inquiry: Inquiry, sid: str) -> list[Frame]:
+    """The frames as far as the audit lets them through, and its notice if it has one."""
+    settings, now = inquiry.settings, inquiry.now
+    suspect = has_word([*inquiry.texts, *output_of(said).values()], settings.suspect)
+    responses = numbered(said, sid)
+    through = passed(said, settings.forbidden_output)
+    if through < len(said):
+        responses = [*responses[:through], refused(fault(10014, now), sid, settings)]
+    elif suspect:
+        responses = _noticed(responses, refused(fault(10019, now), sid, settings), inquiry)
+    return [Frame(encode_response(response)) for response in responses]
+
+
+def _noticed(responses: list[Response], notice: Response, inquiry: Inquiry) -> list[Response]:
+    """The notice behind the answer; whether it has content is open (section 11.9)."""
+    if inquiry.settings.notice_content:
+        notice.payload = responses.pop().payload
+    return [*responses, notice]
+
+
+def _until_stuck(frames: list[Frame], inquiry: Inquiry, sid: str) -> list[Frame]:
+    """What comes before the engine falls silent, and what the service says then (section 4.4)."""
+    settings = inquiry.settings
+    if settings.engine_stuck is None or settings.engine_stuck >= len(frames):
+        return frames
+    late = _failure(fault(10010, inquiry.now), inquiry, sid, after=settings.engine_seconds)
+    return [*frames[: settings.engine_stuck], late]
+
+
+def _failure(wrong: Fault, inquiry: Inquiry, sid: str, *, after: float = 0.0) -> Frame:
+    return Frame(encode_response(refused(wrong, sid, inquiry.settings)), after)
