@@ -6,14 +6,19 @@ PY := .venv/bin/python
 UV := $(PY) -m uv
 READY := .venv/.stamp
 INTEROP := .venv-interop/.stamp
+NPM := .venv-interop/bin/npm
+NPM_OPTIONS := --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
+FUZZ := .venv/.stamp-fuzz
+FUZZ_SECONDS ?= 60
 WHEELS := .venv-wheels/bin
 MEMBERS := core $(patsubst %/pyproject.toml,%,$(wildcard providers/*/pyproject.toml))
 EXPORT := $(UV) export -q --frozen --no-emit-workspace --no-header --no-annotate
 
 export UV_SYSTEM_CERTS ?= 1
 export UV_PYTHON_DOWNLOADS ?= never
+export NODE_USE_SYSTEM_CA ?= 1
 
-.PHONY: demo test lint format types wheels interop-env lock lock-check changelog clean
+.PHONY: demo test lint format types fuzz tables wheels interop-env lock lock-check changelog clean
 
 demo: $(READY)
 	@$(PY) examples/demo.py $(ARGS)
@@ -32,6 +37,10 @@ format: $(READY)
 types: $(READY)
 	$(PY) -m mypy $(ARGS)
 
+# FUZZ_SECONDS for each target; ARGS names one, and inputs of it to be tried again.
+fuzz: $(FUZZ)
+	$(PY) -m fuzz.run --seconds $(FUZZ_SECONDS) $(ARGS)
+
 # Builds everything, checks what is inside, then uses it in a clean environment, from outside the tree.
 wheels: $(READY)
 	rm -rf dist
@@ -47,12 +56,20 @@ wheels: $(READY)
 
 interop-env: $(INTEROP)
 
-# Takes the newest versions that the pyproject files allow.
+# Writes what is made from the code: tables in docs/, and the page of what works of Spark.
+tables: $(READY)
+	$(PY) scripts/tables.py --write
+	$(PY) scripts/spark_coverage.py --write
+
+# Takes the newest versions that the pyproject files and package.json allow.
 lock: $(READY)
 	$(UV) lock -q --upgrade --python $(PY)
 	$(EXPORT) --only-group bootstrap -o requirements/bootstrap.txt
+	$(EXPORT) --only-group fuzz -o requirements/fuzz.txt
 	$(EXPORT) --only-group interop -o requirements/interop.txt
 	$(EXPORT) --all-packages --all-extras --group dev -o requirements/dev.txt
+	$(MAKE) --no-print-directory $(NPM)
+	cd tests/interop && "$(CURDIR)/$(NPM)" update --package-lock-only --omit-lockfile-registry-resolved $(NPM_OPTIONS)
 	$(PY) scripts/lock_inputs.py --write
 
 lock-check: $(READY)
@@ -63,7 +80,7 @@ changelog: $(READY)
 	$(PY) -m towncrier build $(if $(VERSION),--yes --version $(VERSION),--draft --version unreleased)
 
 clean:
-	rm -rf .venv .venv-interop .venv-wheels dist uv.lock .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-interop .venv-wheels .fuzz dist uv.lock .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(READY): requirements/bootstrap.txt requirements/dev.txt $(MEMBERS:=/pyproject.toml)
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { \
@@ -75,8 +92,18 @@ $(READY): requirements/bootstrap.txt requirements/dev.txt $(MEMBERS:=/pyproject.
 	$(UV) pip install -q --python $(PY) --no-deps --no-build-isolation $(MEMBERS:%=-e %)
 	@touch $@
 
-$(INTEROP): requirements/interop.txt $(READY)
+$(FUZZ): requirements/fuzz.txt $(READY)
+	$(UV) pip install -q --python $(PY) --require-hashes --only-binary :all: -r requirements/fuzz.txt
+	@touch $@
+
+# The foreign clients: those in Python, and Node.js with npm, whose packages go beside them.
+$(NPM): requirements/interop.txt $(READY)
 	$(UV) venv -q --clear --python $(PY) .venv-interop
 	$(UV) pip install -q --python .venv-interop/bin/python --require-hashes --only-binary :all: \
 		-r requirements/interop.txt
+	@touch $@
+
+$(INTEROP): tests/interop/package.json tests/interop/package-lock.json $(NPM)
+	cp tests/interop/package.json tests/interop/package-lock.json .venv-interop
+	$(NPM) ci --prefix .venv-interop $(NPM_OPTIONS)
 	@touch $@

@@ -1,10 +1,13 @@
-"""Tell whether requirements/*.txt still belong to the pyproject files that they were made from.
+"""Tell whether the locks still belong to the files that they were made from.
+
+The locks are requirements/*.txt, from the pyproject files, and the package-lock.json of the
+foreign clients, from the package.json beside it.
 
     lock_inputs.py           compare with requirements/inputs.sha256; exit status 1 when they differ
     lock_inputs.py --write   note the present state there
 
 The note holds one line for each file: of a pyproject the hash of the tables that a lock depends on,
-so that a version, a description or a linter's setting may change freely; of a lock its own hash.
+so that a version, a description or a linter's setting may change freely; of the others their own.
 It needs no network. An address in a lock is an error, too: a lock names versions and hashes alone.
 """
 
@@ -16,6 +19,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 NOTE = "requirements/inputs.sha256"
+LOCKS = ("requirements/*.txt", "tests/interop/package-lock.json")
+MANIFEST = "tests/interop/package.json"
 PROJECT_KEYS = ("name", "requires-python", "dependencies", "optional-dependencies")
 
 
@@ -35,6 +40,11 @@ def lock_tables(pyproject: str) -> dict[str, object]:
     }
 
 
+def locks(root: Path) -> list[Path]:
+    """Return the locks that are there, sorted by pattern and path."""
+    return [path for pattern in LOCKS for path in sorted(root.glob(pattern))]
+
+
 def state(root: Path) -> dict[str, str]:
     """Return the hash of every lock and of every pyproject's share in them, by path."""
     projects = [root / "pyproject.toml", root / "core/pyproject.toml"]
@@ -45,7 +55,7 @@ def state(root: Path) -> dict[str, str]:
         )
         for path in projects
     }
-    for path in sorted(root.glob("requirements/*.txt")):
+    for path in [*locks(root), *root.glob(MANIFEST)]:
         hashes[path.relative_to(root).as_posix()] = sha256(path.read_bytes())
     return hashes
 
@@ -66,7 +76,7 @@ def faults(root: Path, noted: Mapping[str, str]) -> list[str]:
     ]
     found += [
         f"{path.relative_to(root).as_posix()} holds an address"
-        for path in sorted(root.glob("requirements/*.txt"))
+        for path in locks(root)
         if "://" in path.read_text("utf-8")
     ]
     return found

@@ -21,10 +21,8 @@ from modelplug.configstring import ConfigString
 
 ROOT = Path(__file__).parent.parent
 BIN = str(Path(sys.executable).parent)
-DOCUMENTS = [
-    ROOT / name
-    for name in ("README.md", "core/README.md", "providers/echo/README.md", "providers/README.md")
-]
+NAMES = ("README.md", "core/README.md", "providers/echo/README.md", "providers/README.md")
+DOCUMENTS = [*(ROOT / name for name in NAMES), *sorted(ROOT.glob("docs/*.md"))]
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -37,8 +35,34 @@ def test_python_examples_run(path: Path) -> None:
     """The Python of a document runs from top to bottom, in one namespace."""
     names: dict[str, object] = {}
     for source in blocks(path, "python"):
+        if source.startswith("# test_"):
+            continue
         with contextlib.redirect_stdout(io.StringIO()):
             exec(compile(source, str(path), "exec"), names)  # noqa: S102  # our own documents
+
+
+def shown_tests() -> list[tuple[str, str]]:
+    """The blocks that begin with the name of a test file, and that name."""
+    found = []
+    for path in DOCUMENTS:
+        for source in blocks(path, "python"):
+            if name := re.match(r"# (test_\w+\.py)\n", source):
+                found.append((name[1], source))
+    return found
+
+
+@pytest.mark.parametrize(("name", "source"), shown_tests(), ids=lambda value: value[:12])
+def test_test_files_pass(name: str, source: str, tmp_path: Path) -> None:
+    """A test file that a document shows passes, in a folder of its own."""
+    (tmp_path / name).write_text(source, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:asyncio", name],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, " passed" in done.stdout) == (0, True), done.stdout + done.stderr
 
 
 def commands() -> list[tuple[str, str]]:

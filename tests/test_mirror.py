@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 UNTESTED = {
     "core/modelplug/__init__.py": "test_exports.py",
+    "core/modelplug/testing/__init__.py": "exports alone",
     "core/modelplug/transport/__init__.py": "exports alone",
     "providers/echo/modelplug_echo/__init__.py": "test_exports.py",
     "providers/spark/modelplug_spark/__init__.py": "test_exports.py",
@@ -17,9 +18,11 @@ UNTESTED = {
 """Modules without a test module, and why."""
 
 OVERALL = {
-    "tests/interop/test_official_sdk.py": "the emulator, by a client that shares no code with ours",
+    "tests/interop/test_foreign_clients.py": "the emulator, by clients that are not ours",
     "tests/test_documents.py": "what the documents show",
     "tests/test_exports.py": "the public face",
+    "tests/test_fault_steps.py": "every fault of a wire, in all four ways of asking",
+    "tests/test_fuzz.py": "the targets of fuzzing, on their own inputs",
     "tests/test_layers.py": "imports and manners of all modules",
     "tests/test_letting_go.py": "closing, from the caller down to the server's socket",
     "tests/test_mirror.py": "this",

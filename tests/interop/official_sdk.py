@@ -1,6 +1,6 @@
-"""Asks a local Spark with iFlytek's own SDK; run by that SDK's interpreter, prints JSON.
+"""Asks a local Spark with iFlytek's own SDK, spark-ai-python.
 
-Usage: official_sdk.py URL APP_ID API_KEY API_SECRET QUESTION
+Usage: official_sdk.py URL APP_ID API_KEY API_SECRET QUESTION; foreign.py says what it prints.
 """
 
 import json

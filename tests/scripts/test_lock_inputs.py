@@ -20,6 +20,9 @@ def root(tmp_path: Path) -> Path:
         (tmp_path / path).write_text(PYPROJECT)
     (tmp_path / "requirements").mkdir()
     (tmp_path / "requirements/dev.txt").write_text("pluggy==1.7.0 --hash=sha256:00\n")
+    (tmp_path / "tests/interop").mkdir(parents=True)
+    (tmp_path / "tests/interop/package.json").write_text('{"dependencies": {"ws": "8.1.0"}}')
+    (tmp_path / "tests/interop/package-lock.json").write_text('{"packages": {}}')
     assert lock_inputs.main(tmp_path, ["--write"]) == 0
     return tmp_path
 
@@ -62,6 +65,16 @@ def test_a_lock_edited_by_hand_is_noticed(root: Path, capsys: pytest.CaptureFixt
     assert "requirements/dev.txt has changed" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ["package.json", "package-lock.json"])
+def test_another_package_of_the_foreign_clients_is_noticed(
+    root: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither the manifest of the foreign clients nor its lock changes without the other."""
+    (root / "tests/interop" / name).write_text("{}")
+    assert lock_inputs.main(root, []) == 1
+    assert f"tests/interop/{name} has changed" in capsys.readouterr().out
+
+
 def test_a_new_member_is_noticed(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A provider that came after the locks were made makes the check fail."""
     (root / "providers/spark").mkdir()
@@ -76,8 +89,11 @@ def test_a_missing_note_is_a_failure(root: Path) -> None:
     assert lock_inputs.main(root, []) == 1
 
 
-def test_an_address_in_a_lock_is_refused(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("path", ["requirements/dev.txt", "tests/interop/package-lock.json"])
+def test_an_address_in_a_lock_is_refused(
+    root: Path, path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A lock that names a host fails even when it is written anew."""
-    (root / "requirements/dev.txt").write_text("pluggy @ https://example.invalid/pluggy.whl\n")
+    (root / path).write_text("pluggy @ https://example.invalid/pluggy.whl\n")
     assert lock_inputs.main(root, ["--write"]) == 1
-    assert "requirements/dev.txt holds an address" in capsys.readouterr().out
+    assert f"{path} holds an address" in capsys.readouterr().out

@@ -1,0 +1,50 @@
+"""The tables of the documents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, Field
+
+from scripts import tables
+
+
+class Colours(BaseModel):
+    sky: str = Field("blue", description="The\n   sky's.")
+    rest: tuple[int, ...] = ()
+
+
+def test_the_documents_are_in_step() -> None:
+    """Otherwise ``make tables`` has been forgotten."""
+    assert tables.main([]) == 0
+
+
+def test_a_field_is_a_row() -> None:
+    """Name, default and description, on one line."""
+    assert tables.fields(Colours) == (
+        "| setting | default | what it does |\n| --- | --- | --- |\n"
+        '| `sky` | `"blue"` | The sky\'s. |\n| `rest` | `[]` |  |\n'
+    )
+
+
+def test_what_is_between_the_marks_is_renewed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And nothing else; comparing writes nothing."""
+    monkeypatch.setattr(tables, "DOCS", tmp_path)
+    monkeypatch.setattr(tables, "TABLES", {"colours": lambda: "| new |\n"})
+    page = tmp_path / "page.md"
+    page.write_text("a\n<!-- table: colours -->\nold\n<!-- end of table -->\nz\n")
+    assert (tables.main([]), "old" in page.read_text()) == (1, True)
+    assert (tables.main(["--write"]), tables.main([])) == (0, 0)
+    assert page.read_text() == (
+        "a\n<!-- table: colours -->\n\n| new |\n\n<!-- end of table -->\nz\n"
+    )
+    assert "run make tables" in capsys.readouterr().out
+
+
+def test_a_table_that_there_is_not_is_an_error() -> None:
+    """Rather than left empty."""
+    with pytest.raises(KeyError):
+        tables.renewed("<!-- table: nothing -->\n<!-- end of table -->")
