@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         UnsupportedOptionError,
         WrongUseError,
     )
+    from modelplug.explanation import ExplainedValue, Explanation, explain
     from modelplug.factory import new_client
     from modelplug.hookspecs import hookimpl
     from modelplug.messages import DefaultMessageConverter, MessageConverter, ModelMessage
@@ -79,10 +80,17 @@ if TYPE_CHECKING:
     from modelplug.output import ModelInferenceMetrics, ModelOutput
     from modelplug.params import ProxyModelParameters
     from modelplug.request import ModelRequest, ModelRequestContext
+    from modelplug.schema import profile_schema
     from modelplug.secrets import Credential, Secret
     from modelplug.stream import DeltaStream, ModelStream, Pieces, SyncModelStream
     from modelplug.timeouts import Timeouts
-    from modelplug.tokens import ProxyTokenizer, TokenCount
+    from modelplug.tokens import (
+        ProxyTokenizer,
+        TiktokenProxyTokenizer,
+        TokenCount,
+        TokenCounter,
+    )
+    from modelplug.trimming import CallConverter, TrimmingConverter
     from modelplug.worker import worker_stream
 
 __all__ = [
@@ -94,6 +102,7 @@ __all__ = [
     "BadRequestError",
     "Call",
     "CallAbandoned",
+    "CallConverter",
     "CallFailed",
     "CallFinished",
     "CallStarted",
@@ -116,6 +125,8 @@ __all__ = [
     "DeltaStream",
     "Emulator",
     "Event",
+    "ExplainedValue",
+    "Explanation",
     "Finish",
     "FinishReason",
     "FirstDelta",
@@ -161,21 +172,26 @@ __all__ = [
     "SequenceError",
     "ServerError",
     "SyncModelStream",
+    "TiktokenProxyTokenizer",
     "Timeouts",
     "TlsError",
     "TokenCount",
+    "TokenCounter",
     "TooLargeError",
     "ToolCall",
     "ToolCallDelta",
     "TotalTimeoutError",
     "TransportError",
+    "TrimmingConverter",
     "TruncatedStreamError",
     "UnsafeEndpointError",
     "UnsupportedOptionError",
     "Usage",
     "WrongUseError",
+    "explain",
     "hookimpl",
     "new_client",
+    "profile_schema",
     "worker_stream",
 ]
 
@@ -188,6 +204,7 @@ _HOMES = {
     "capabilities": "Capabilities ModelMetadata",
     "client": "ProxyLLMClient",
     "delta": "Delta Finish FinishReason ToolCall ToolCallDelta Usage",
+    "explanation": "ExplainedValue Explanation explain",
     "factory": "new_client",
     "hookspecs": "hookimpl",
     "messages": "DefaultMessageConverter MessageConverter ModelMessage",
@@ -195,10 +212,12 @@ _HOMES = {
     "output": "ModelInferenceMetrics ModelOutput",
     "params": "ProxyModelParameters",
     "request": "ModelRequest ModelRequestContext",
+    "schema": "profile_schema",
     "secrets": "Credential Secret",
     "stream": "DeltaStream ModelStream Pieces SyncModelStream",
     "timeouts": "Timeouts",
-    "tokens": "ProxyTokenizer TokenCount",
+    "tokens": "ProxyTokenizer TiktokenProxyTokenizer TokenCount TokenCounter",
+    "trimming": "CallConverter TrimmingConverter",
     "worker": "worker_stream",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

@@ -26,9 +26,18 @@ import logging
 import threading
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel
@@ -57,14 +66,16 @@ from modelplug.messages import (
     MessageLike,
     ModelMessage,
     as_messages,
+    has_more_than_text,
 )
 from modelplug.observers import Observer
 from modelplug.output import Answer, ModelOutput
 from modelplug.params import ProxyModelParameters, validated
-from modelplug.request import ModelRequest
+from modelplug.request import ModelRequest, OnUnsupported
 from modelplug.stream import DeltaStream, ModelStream, Pieces, SyncModelStream
 from modelplug.timeouts import Timeouts
-from modelplug.tokens import ProxyTokenizer, TokenCount
+from modelplug.tokens import ProxyTokenizer, TiktokenProxyTokenizer, TokenCount, counted
+from modelplug.trimming import CallConverter
 
 __all__ = ["ProxyLLMClient", "RequestLike"]
 
@@ -88,7 +99,8 @@ class ProxyLLMClient(ABC):
         context_length: tokens of context where ``models`` knows no better.
         executor: runs blocking streams; it is borrowed and never shut down. Without one the
             client makes its own when it needs one, and ends it when it is closed.
-        proxy_tokenizer: counts tokens.
+        proxy_tokenizer: counts tokens: the backend's own where there is one. The default needs
+            the extra ``modelplug[tokens]``, and knows OpenAI's models; for others it estimates.
         params: what the client was made from: gives defaults, clocks and credentials.
 
     Raises:
@@ -111,7 +123,7 @@ class ProxyLLMClient(ABC):
         if not model_names:
             raise PluginContractError(f"{type(self).__name__} names no model")
         self.model_names = tuple(model_names)
-        self.proxy_tokenizer = proxy_tokenizer
+        self.proxy_tokenizer: ProxyTokenizer | None = proxy_tokenizer or TiktokenProxyTokenizer()
         self.params = params or ProxyModelParameters()
         self.context_length = self.params.max_context_size or context_length
         self.backend = self.params.target.backend if self.params.target else None
@@ -158,6 +170,17 @@ class ProxyLLMClient(ABC):
         that cuts the connection.
         """
         raise NotImplementedError  # a provider has this, or its async twin
+
+    def preview(self, request: ModelRequest, call: Call) -> Mapping[str, object] | None:
+        """What would be sent for a request, where the provider can say; else None.
+
+        Called by ``modelplug.explain``, on any thread, with what ``stream_deltas`` would get.
+        It does no I/O. It makes the message by the code that a call makes it by, raises and
+        notes the same, and gives it as JSON would hold it, with the address beside it. The
+        credential of this ``call`` has the app id alone: keys, and what would be derived from
+        them, stay out.
+        """
+        return None
 
     def capabilities(self, model: str | None = None) -> Capabilities:
         """What ``model`` can do: what the plugin claims of the backend, unless overridden."""
@@ -215,15 +238,25 @@ class ProxyLLMClient(ABC):
         )
 
     async def count_token(self, model: str, prompt: str) -> int:
-        """Tokens of ``prompt``; -1 when nothing here can count them. Never raises for that."""
+        """Tokens of ``prompt``; -1 when nothing here can count them. Never raises for that.
+
+        Neither this nor ``count_tokens`` goes to the network or keeps the event loop waiting.
+        """
         return (await self._count(model, [prompt])).n
 
     async def count_tokens(
         self, messages: str | Iterable[MessageLike], model: str | None = None
     ) -> TokenCount:
-        """Tokens of all messages together, and how far the number can be trusted."""
-        texts = [message.text for message in _messages(messages)]
-        return await self._count(model or self.default_model, texts)
+        """Tokens of all messages together, and how far the number can be trusted.
+
+        It is the sum of their texts' tokens: what a service adds for each message isn't in it,
+        and where there is an image the number is no longer exact.
+        """
+        asked = _messages(messages)
+        count = await self._count(model, [message.text for message in asked])
+        if count.n >= 0 and any(map(has_more_than_text, asked)):
+            return replace(count, exact=False, method=f"{count.method}, text alone")
+        return count
 
     def local_convert_message(
         self, request: ModelRequest, message_converter: MessageConverter | None = None
@@ -233,7 +266,7 @@ class ProxyLLMClient(ABC):
         Without a converter the default one leaves out what is not for models and, where the
         plugin emulates the system role, folds system messages into the last question.
         """
-        converter = message_converter or DefaultMessageConverter()
+        converter = self._bound(request, message_converter) or DefaultMessageConverter()
         with _plugins_part():
             metadata = self.metadata(request.model or self.default_model)
         return request.copy(messages=tuple(converter.convert(request.messages, metadata)))
@@ -249,6 +282,19 @@ class ProxyLLMClient(ABC):
         """
         own = request.options.get(self.backend or "", {})
         return validated(model, {**self.params.options, **own}, whose=f"options of {self.backend}")
+
+    def foretell(
+        self, request: RequestLike, call: Call, *, on_unsupported: OnUnsupported
+    ) -> tuple[ModelRequest, Mapping[str, object] | None]:
+        """A request with the client's defaults in, and the preview of what becomes of it.
+
+        Raises:
+            ProxyLLMError: what the call would raise before anything is sent.
+        """
+        asked = self._complete(request).copy(on_unsupported=on_unsupported)
+        fitting = self._fitting(asked, call, None)
+        with _plugins_part():
+            return asked, self.preview(fitting, call)
 
     @property
     def executor(self) -> Executor:
@@ -302,10 +348,7 @@ class ProxyLLMClient(ABC):
             asked = self._complete(request)
             answer.model = asked.model
             call = self._call(asked, clock, answer)
-            asked = self.local_convert_message(asked, converter)
-            with _plugins_part():
-                able = self.capabilities(asked.model)
-            asked = self._accepted(asked, able, call)
+            asked = self._fitting(asked, call, converter)
             with _plugins_part():
                 return call, self._source(asked, call, blocking=blocking)
 
@@ -314,6 +357,27 @@ class ProxyLLMClient(ABC):
         )
         self._streams[id(stream)] = stream
         return stream
+
+    def _fitting(
+        self, request: ModelRequest, call: Call, converter: MessageConverter | None
+    ) -> ModelRequest:
+        """A complete request as the provider gets it."""
+        bound = self._bound(request, converter, lambda told: call.note(warning=told))
+        request = self.local_convert_message(request, bound)
+        with _plugins_part():
+            able = self.capabilities(request.model)
+        return self._accepted(request, able, call)
+
+    def _bound(
+        self,
+        request: ModelRequest,
+        converter: MessageConverter | None,
+        warn: Callable[[str], None] = log.warning,
+    ) -> MessageConverter | None:
+        """The converter for this request alone, if it wants to know more than messages."""
+        if isinstance(converter, CallConverter):
+            return converter.for_request(request, tokenizer=self.proxy_tokenizer, warn=warn)
+        return converter
 
     def _complete(self, request: RequestLike) -> ModelRequest:
         """The request with its model, the client's defaults, and messages as values."""
@@ -378,17 +442,11 @@ class ProxyLLMClient(ABC):
             hint="write 'async def' with 'yield'; a plain 'def' is for stream_deltas_blocking",
         )
 
-    async def _count(self, model: str, texts: Sequence[str]) -> TokenCount:
-        tokenizer = self.proxy_tokenizer
-        if tokenizer is not None:
-            try:
-                counts = await asyncio.to_thread(tokenizer.count_token, model, texts)
-                if all(count >= 0 for count in counts):
-                    name = type(tokenizer).__name__
-                    return TokenCount(n=sum(counts), exact=False, method=name)
-            except Exception as error:  # noqa: BLE001  # a count is never worth an exception
-                log.info("tokens can't be counted: %s", type(error).__name__)
-        return TokenCount(n=-1, exact=False, method="none")
+    async def _count(self, model: str | None, texts: Sequence[str]) -> TokenCount:
+        if model in (None, self.params.model_name):
+            model = self.default_model
+        # Off the loop: it may have to load a vocabulary, and takes its time over a long text.
+        return await asyncio.to_thread(counted, self.proxy_tokenizer, str(model), texts)
 
     @classmethod
     def _has(cls, method: str) -> bool:

@@ -155,7 +155,7 @@ class DefaultMessageConverter:
         kept = [message for message in messages if message.pass_to_model]
         if metadata is None or metadata.capabilities["system_role"] != "emulated":
             return kept
-        if any(message.role == "system" and _has_more_than_text(message) for message in kept):
+        if any(message.role == "system" and has_more_than_text(message) for message in kept):
             return kept  # it can't be folded without a loss, and so will be refused
         return self._fold_system(kept)
 
@@ -170,7 +170,8 @@ class DefaultMessageConverter:
         return [*rest, *(ModelMessage("human", text) for text in systems)]
 
 
-def _has_more_than_text(message: ModelMessage) -> bool:
+def has_more_than_text(message: ModelMessage) -> bool:
+    """Whether a message has parts, such as images, that its ``text`` leaves out."""
     return not isinstance(message.content, str) and any(
         "text" not in part for part in message.content
     )

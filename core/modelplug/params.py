@@ -58,22 +58,22 @@ class SecretReference(Secret):
     Unlike a secret that was given as text it pickles, as the reference.
     """
 
-    __slots__ = ("_reference",)
+    __slots__ = ("reference",)
 
     def __init__(self, reference: Reference) -> None:
         super().__init__(lambda: _referred_text(reference))
-        self._reference = reference
+        self.reference = reference
 
     def __repr__(self) -> str:
-        return f"Secret({str(self._reference)!r})"
+        return f"Secret({str(self.reference)!r})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, SecretReference) and self._reference == other._reference
+        return isinstance(other, SecretReference) and self.reference == other.reference
 
     __hash__ = Secret.__hash__
 
     def __reduce__(self) -> tuple[object, ...]:
-        return SecretReference, (self._reference,)
+        return SecretReference, (self.reference,)
 
 
 def _referred_text(reference: Reference) -> str:
@@ -98,6 +98,11 @@ def _referred_text(reference: Reference) -> str:
 def read_variable(name: str) -> str | None:
     """The environment variable ``name`` without blanks around it; None if unset or blank."""
     return os.environ.get(name, "").strip() or None
+
+
+def is_callable(secret: Secret) -> bool:
+    """Whether a secret is fetched by a callable of the app's, which may do anything."""
+    return not (secret._fixed or isinstance(secret, SecretReference))
 
 
 def _as_secret(value: object) -> Secret:

@@ -1,14 +1,16 @@
 """Where the values of a client come from, and which origin wins.
 
-A value comes from the first of these that has it: argument, config string, environment,
-default. The credentials are one set and come from one origin together, so that a key is never
-paired with somebody else's secret.
+A value comes from the first of these that has it: argument, config string, profile that is asked
+for by name, environment, default profile, default. The credentials are one set and come from one
+origin together, so that a key is never paired with somebody else's secret.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from difflib import get_close_matches
+from typing import Literal, TypeAlias
 
 from modelplug.configstring import Reference, Target
 from modelplug.errors import ConfigError, UnsupportedOptionError
@@ -21,14 +23,61 @@ from modelplug.params import (
     read_variable,
 )
 from modelplug.secrets import Secret
+from modelplug.timeouts import Timeouts
 
-__all__ = ["RESERVED_OPTIONS", "Settings", "merged"]
+__all__ = [
+    "ARGUMENT",
+    "CLOCKS",
+    "CREDENTIALS",
+    "PARTS",
+    "RESERVED_OPTIONS",
+    "Origin",
+    "Part",
+    "Settings",
+    "joined",
+    "merged",
+    "rightful",
+]
 
-_NO_OPTIONS = frozenset({"backend", "options", "defaults", "timeouts", "proxyllm_backend"})
-"""Params that a config string chooses by its form, or can't spell."""
+Part: TypeAlias = Literal["fields", "defaults", "options", "clocks"]
+PARTS: tuple[Part, ...] = ("fields", "defaults", "options", "clocks")
+"""What values are for; see Settings."""
+
+CLOCKS = tuple(each.name for each in fields(Timeouts))
+
+_NO_OPTIONS = frozenset(
+    {"backend", "profile", "options", "defaults", "timeouts", "proxyllm_backend"}
+)
+"""Names that a config string chooses by its form, or can't spell."""
+
+_NESTED: Mapping[str, Part] = {
+    "defaults": "defaults",
+    "options": "options",
+    "timeouts": "clocks",
+}
+"""Params that are mappings, and the parts that they are taken apart into."""
 
 CREDENTIALS = frozenset({"proxy_api_app_id", "proxy_api_key", "proxy_api_secret"})
 """The fields that make one credential set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where values come from.
+
+    Attributes:
+        kind: argument, config string, profile, environment, default profile or default.
+        where: which of them: a variable, a profile and its file; None where there is but one.
+    """
+
+    kind: str
+    where: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.where}" if self.where else self.kind
+
+
+ARGUMENT = Origin("argument")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,14 +85,18 @@ class Settings:
     """What one origin gives, sorted by what it is for.
 
     Attributes:
-        fields: of the params, by their full names.
+        fields: of the params, by their full names; and ``profile``, which chooses one.
         defaults: for requests.
         options: of the backend.
+        clocks: of the params' timeouts; None switches one off, and is a value here alone.
+        origin: what gives them.
     """
 
     fields: Mapping[str, object] = field(default_factory=dict)
     defaults: Mapping[str, object] = field(default_factory=dict)
     options: Mapping[str, object] = field(default_factory=dict)
+    clocks: Mapping[str, object] = field(default_factory=dict)
+    origin: Origin = field(default=ARGUMENT, compare=False)
 
     @classmethod
     def of(cls, values: Mapping[str, object]) -> Settings:
@@ -53,32 +106,24 @@ class Settings:
 
         Raises:
             ConfigError: a value is given under two of its names.
+            UnsupportedOptionError: there is no such clock.
         """
-        settings = cls(fields={}, defaults={}, options={})
+        settings = _empty()
         for name, value in values.items():
             if value is None:
                 continue
-            kind, full = _kind(name)
-            is_nested = full in ("defaults", "options")
-            nested = value if is_nested else {full: value}
-            if isinstance(nested, RequestDefaults):
-                nested = as_defaults(nested)
-            part: dict[str, object] = getattr(settings, full if is_nested else kind)
-            if not isinstance(nested, Mapping):
-                raise ConfigError(f"{full} is a mapping, not a {type(value).__name__}")
-            given = {each: its for each, its in nested.items() if its is not None}
-            for each in part.keys() & given.keys():
-                raise ConfigError(f"{each} is given twice", hint="leave one of them out")
-            part.update(given)
+            part, given = _sorted(name, value)
+            taken: dict[str, object] = getattr(settings, part)
+            for each in taken.keys() & given.keys():
+                raise _twice(each)
+            taken.update(given)
         return settings
 
     @classmethod
     def of_params(cls, params: ProxyModelParameters) -> Settings:
         """The values that were set when ``params`` were made."""
         given = {name: getattr(params, name) for name in params.model_fields_set}
-        given = {name: value for name, value in given.items() if value not in (None, Secret())}
-        defaults, options = given.pop("defaults", {}), given.pop("options", {})
-        return cls(fields=given, defaults=defaults, options=options)
+        return cls.of({name: its for name, its in given.items() if its not in (None, Secret())})
 
     @classmethod
     def of_target(cls, target: Target) -> Settings:
@@ -105,6 +150,7 @@ class Settings:
                 for name, value in settings.defaults.items()
             },
             options=settings.options,
+            origin=Origin("config string"),
         )
 
     @classmethod
@@ -116,26 +162,81 @@ class Settings:
                 secret = ProxyModelParameters.model_fields[name].annotation is Secret
                 reference = Reference(kind="env", name=variable)
                 found[name] = SecretReference(reference) if secret else text
-        return cls(fields=found)
+        return cls(fields=found, origin=Origin("environment"))
 
     def without_credentials(self) -> Settings:
         """The same without the fields of the credential set."""
         kept = {name: value for name, value in self.fields.items() if name not in CREDENTIALS}
-        return Settings(fields=kept, defaults=self.defaults, options=self.options)
+        return replace(self, fields=kept)
+
+
+def rightful(origins: Sequence[Settings]) -> Sequence[Settings]:
+    """The origins, each without what isn't its to give: credentials all come from one of them."""
+    first = next((origin for origin in origins if CREDENTIALS & set(origin.fields)), None)
+    return [origin if origin is first else origin.without_credentials() for origin in origins]
 
 
 def merged(origins: Sequence[Settings]) -> Settings:
     """The first origin that has a value gives it; credentials all come from one origin."""
-    first = next((origin for origin in origins if CREDENTIALS & set(origin.fields)), None)
-    taken = [origin if origin is first else origin.without_credentials() for origin in origins]
-    settings = Settings(fields={}, defaults={}, options={})
-    for origin in reversed(taken):
-        for part in ("fields", "defaults", "options"):
+    settings = _empty()
+    for origin in reversed(rightful(origins)):
+        for part in PARTS:
             getattr(settings, part).update(getattr(origin, part))
     return settings
 
 
-def _kind(name: str) -> tuple[str, str]:
+def joined(one: Settings, other: Settings) -> Settings:
+    """Two settings as the one origin that they are: ``one``'s.
+
+    Raises:
+        ConfigError: both give the same value.
+    """
+    settings = _empty(one.origin)
+    for part in PARTS:
+        ones, others = getattr(one, part), getattr(other, part)
+        for name in ones.keys() & others.keys():
+            raise _twice(name)
+        getattr(settings, part).update(ones, **others)
+    return settings
+
+
+def _empty(origin: Origin = ARGUMENT) -> Settings:
+    """Settings whose parts can be filled."""
+    return Settings(fields={}, defaults={}, options={}, clocks={}, origin=origin)
+
+
+def _twice(name: str) -> ConfigError:
+    return ConfigError(f"{name} is given twice", hint="leave one of them out")
+
+
+def _sorted(name: str, value: object) -> tuple[Part, Mapping[str, object]]:
+    """Which part of Settings a value belongs to, and what it is there; a mapping is taken apart."""
+    part, full = _kind(name)
+    if part != "fields" or full not in _NESTED:
+        return part, {full: value}
+    if isinstance(value, RequestDefaults):
+        value = as_defaults(value)
+    if isinstance(value, Timeouts):
+        value = asdict(value)
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{full} is a mapping, not a {type(value).__name__}")
+    if full == "timeouts":
+        _check_clocks(value)
+        return _NESTED[full], value
+    return _NESTED[full], {each: its for each, its in value.items() if its is not None}
+
+
+def _check_clocks(names: Collection[str]) -> None:
+    for name in names:
+        if name not in CLOCKS:
+            near = get_close_matches(str(name), CLOCKS, n=1)
+            meant = f"did you mean {near[0]}? " if near else ""
+            raise UnsupportedOptionError(
+                f"timeouts: there is no {name!r}", hint=f"{meant}known are {', '.join(CLOCKS)}"
+            )
+
+
+def _kind(name: str) -> tuple[Part, str]:
     """Which part of Settings ``name`` belongs to, and its full name there."""
     names = ProxyModelParameters.model_fields
     if name in names:
@@ -144,6 +245,8 @@ def _kind(name: str) -> tuple[str, str]:
         return "fields", f"proxy_{name}"
     if name == "backend":
         return "fields", "proxyllm_backend"
+    if name == "profile":
+        return "fields", name
     return ("defaults" if name in RequestDefaults.model_fields else "options"), name
 
 
@@ -153,6 +256,7 @@ RESERVED_OPTIONS = frozenset(
         *(name.removeprefix("proxy_") for name in ProxyModelParameters.model_fields),
         *RequestDefaults.model_fields,
         "backend",
+        "profile",
     }
 )
 """Names that a backend's options may not have: the core's own mean the same everywhere."""

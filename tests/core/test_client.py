@@ -28,6 +28,7 @@ from modelplug import (
     ProxyLLMClient,
     ProxyModelParameters,
     Timeouts,
+    TokenCount,
     UnsupportedOptionError,
 )
 from tests.support.scripted import DIRECTIONS, Ask, AsyncScripted, BlockingScripted, ScriptedClient
@@ -422,6 +423,62 @@ def test_counting_tokens_never_raises(tokenizer: Letters | None, expected: int) 
         return await client.count_token("m", "hello"), count.n
 
     assert asyncio.run(main()) == (expected, expected)
+
+
+class Sure(Letters):
+    """One that is sure of itself, and remembers which threads it ran on and for which models."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[tuple[str, int]] = set()
+
+    def count_tokens(self, model_name: str, prompts: Sequence[str]) -> TokenCount:
+        """One token a letter."""
+        self.seen.add((model_name, threading.get_ident()))
+        n = sum(self.count_token(model_name, prompts))
+        return TokenCount(n=n, exact=True, method="letters")
+
+
+def counting(*messages: ModelMessage, client: AsyncScripted | None = None) -> TokenCount:
+    """What a client with a sure tokenizer makes of messages."""
+    client = client or AsyncScripted(Finish())
+    client.proxy_tokenizer = Sure()
+    return asyncio.run(client.count_tokens(messages))
+
+
+def test_tokens_of_messages_are_the_sum_of_their_texts() -> None:
+    """Roles don't count; no messages are no tokens."""
+    asked = [ModelMessage("system", "ab"), ModelMessage("human", "cde"), ModelMessage("ai", "")]
+    assert counting(*asked) == TokenCount(n=5, exact=True, method="letters")
+    assert counting().n == 0
+
+
+def test_an_image_makes_a_count_an_estimate() -> None:
+    """What it costs isn't known, and so the number isn't either."""
+    image = {"type": "image_url", "image_url": {"url": "data:,"}}
+    asked = ModelMessage("human", [{"type": "text", "text": "ab"}, image])
+    assert counting(asked) == TokenCount(n=2, exact=False, method="letters, text alone")
+
+
+def test_counting_is_off_the_loop_and_knows_the_app_s_own_name_for_the_model() -> None:
+    """A name that requests would take for the default model is that model's here, too."""
+    client = AsyncScripted(Finish(), params=ProxyModelParameters(model_name="mine"))
+    tokenizer = client.proxy_tokenizer = Sure()
+
+    async def main() -> None:
+        await client.count_token("mine", "a")
+        await client.count_tokens("a")
+        await client.count_tokens("a", model="other")
+
+    asyncio.run(main())
+    assert {model for model, _ in tokenizer.seen} == {"scripted", "other"}
+    assert threading.get_ident() not in {thread for _, thread in tokenizer.seen}
+
+
+def test_a_client_without_a_tokenizer_of_its_own_estimates() -> None:
+    """For a model that nobody knows, and says so."""
+    count = asyncio.run(AsyncScripted(Finish()).count_tokens("hello world"))
+    assert (count.n, count.exact) == (2, False)
 
 
 class Faulty(AsyncScripted):

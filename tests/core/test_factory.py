@@ -100,7 +100,7 @@ def test_a_name_like_the_old_form_changes_nothing_else() -> None:
         ("echo?temperature=warm", ConfigError),
         (f"echo?api_key={CANARY}", InvalidCredentialError),
         ("echo|echo", UnsupportedOptionError),
-        ("@prod", UnsupportedOptionError),
+        ("@prod", ConfigError),
         ({}, ConfigError),
         (7, ConfigError),
         ({"backend": "echo", "max_context_size": 0}, ConfigError),

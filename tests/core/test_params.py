@@ -20,7 +20,7 @@ from modelplug import (
     UnsupportedOptionError,
 )
 from modelplug.configstring import Reference
-from modelplug.params import SecretReference, fitted, read_variable, validated
+from modelplug.params import SecretReference, fitted, is_callable, read_variable, validated
 from tests.support.leaks import our_locals
 
 CANARY = "canary-0123456789abcdef"
@@ -261,3 +261,11 @@ def test_validating_a_mapping_shows_no_secret() -> None:
     with pytest.raises(UnsupportedOptionError) as caught:
         ProxyModelParameters.model_validate({"proxy_api_key": CANARY, "nope": 1})
     assert CANARY not in told(caught.value)
+
+
+def test_it_is_known_what_only_a_callable_can_tell() -> None:
+    """A text and a reference can be read without running the app's code."""
+    reference = SecretReference(Reference(kind="env", name="A"))
+    secrets = (Secret(), Secret("some-text"), reference, Secret(lambda: "some-text"))
+    assert [is_callable(secret) for secret in secrets] == [False, False, False, True]
+    assert str(reference.reference) == "env:A"

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Mapping
+from dataclasses import replace
 
-from modelplug import ProxyModelParameters
-from modelplug.configstring import ConfigString
-from modelplug.params import RequestDefaults
-from modelplug.settings import RESERVED_OPTIONS, Settings, merged
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelplug import ConfigError, ProxyModelParameters, Timeouts, UnsupportedOptionError
+from modelplug.configstring import ConfigString, Target
+from modelplug.params import RequestDefaults, validated
+from modelplug.settings import (
+    CLOCKS,
+    RESERVED_OPTIONS,
+    Origin,
+    Part,
+    Settings,
+    joined,
+    merged,
+    rightful,
+)
+from modelplug_spark.options import SparkOptions
 
 
 def test_names_are_sorted_by_what_they_are_for() -> None:
@@ -56,15 +71,15 @@ def test_the_environment_gives_what_is_set(monkeypatch: pytest.MonkeyPatch) -> N
     assert repr(fields["proxy_api_key"]) == "Secret('env:X_KEY')"
 
 
-ORIGINS = ("argument", "config string", "environment")
+ORIGINS = ("argument", "config string", "profile", "environment", "default profile")
 
 
-@pytest.mark.parametrize("part", ["fields", "defaults", "options"])
-@pytest.mark.parametrize("first", range(3))
+@pytest.mark.parametrize("part", ["fields", "defaults", "options", "clocks"])
+@pytest.mark.parametrize("first", range(5))
 def test_the_first_origin_that_has_a_value_wins(part: str, first: int) -> None:
     """Each origin wins over those below it, for every part."""
     origins = [
-        Settings(**{part: {"name": origin}}) if at >= first else Settings()
+        Settings(**{part: {"name": origin}}) if at >= first else Settings()  # type: ignore[arg-type]  # one of four
         for at, origin in enumerate(ORIGINS)
     ]
     assert {"name": ORIGINS[first]} == getattr(merged(origins), part)
@@ -101,3 +116,115 @@ def test_none_is_no_second_value() -> None:
     """A name that is None in one place and set in another is given once."""
     values = {"temperature": 0.5, "defaults": {"temperature": None}}
     assert Settings(defaults={"temperature": 0.5}) == Settings.of(values)
+
+
+def test_clocks_are_taken_one_by_one() -> None:
+    """A table gives those in it; a Timeouts is whole, and gives all six; None is a value."""
+    table = Settings.of({"timeouts": {"idle": None, "total": 5}})
+    assert Settings(clocks={"idle": None, "total": 5}) == table
+    whole = Settings.of({"timeouts": Timeouts(idle=3)})
+    assert set(CLOCKS) == set(whole.clocks)
+    assert {**whole.clocks, "idle": None, "total": 5} == merged([table, whole]).clocks
+
+
+@pytest.mark.parametrize("value", [{"idel": 3}, {7: 3}, 5])
+def test_what_is_no_clock_is_refused(value: object) -> None:
+    """With the nearest name, where one is near."""
+    with pytest.raises(ConfigError) as caught:
+        Settings.of({"timeouts": value})
+    near = isinstance(value, dict) and "idel" in value
+    assert near == ("did you mean idle?" in str(caught.value.hint))
+    assert isinstance(caught.value, UnsupportedOptionError) == isinstance(value, dict)
+
+
+def test_a_profile_s_name_is_no_value_of_the_params() -> None:
+    """It is kept apart until the profile is known."""
+    assert Settings(fields={"profile": "p"}) == Settings.of({"profile": "p"})
+
+
+@pytest.mark.parametrize("part", ["fields", "defaults", "options", "clocks"])
+def test_what_is_one_origin_says_a_thing_once(part: Part) -> None:
+    """Two settings are joined unless they give the same value, even an equal one."""
+    one, other = Settings(**{part: {"a": 1}}), Settings(**{part: {"b": 2}})  # type: ignore[arg-type]  # one of four
+    assert Settings(**{part: {"a": 1, "b": 2}}) == joined(one, other)  # type: ignore[arg-type]  # the same
+    with pytest.raises(ConfigError, match="a is given twice"):
+        joined(one, replace(one))
+
+
+def test_only_one_origin_gives_credentials() -> None:
+    """The first that has any; all else stays where it was."""
+    upper = Settings(fields={"proxy_api_base": "b"})
+    first = Settings(fields={"proxy_api_app_id": "mine"})
+    last = Settings(fields={"proxy_api_key": "theirs", "device": "d"}, clocks={"idle": 1})
+    expected = [upper, first, Settings(fields={"device": "d"}, clocks={"idle": 1})]
+    assert expected == rightful([upper, first, last])
+
+
+def test_origins_tell_what_they_are() -> None:
+    """In words, for people."""
+    assert (str(Origin("default")), str(Origin("environment", "A"))) == ("default", "environment A")
+
+
+words = st.text(st.characters(exclude_categories=["Cs"]))
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+counts = st.integers(0, 2**63)
+several = st.lists(words, min_size=2, max_size=4).map(tuple)
+SPELLED: Mapping[str, st.SearchStrategy[object]] = {
+    **dict.fromkeys(("temperature", "top_p", "presence_penalty", "frequency_penalty"), numbers),
+    **dict.fromkeys(("max_new_tokens", "context_len", "top_k", "seed"), counts),
+    "max_context_size": st.integers(1, 2**63),
+    "timeout": st.floats(0, exclude_min=True, allow_infinity=False),
+    "stop": words | several,
+    "stop_token_ids": st.lists(counts, min_size=1).map(tuple),
+    "observers": st.lists(words, min_size=1).map(tuple),
+    "allow_insecure": st.booleans(),
+    "show_sources": st.booleans(),
+    "on_unsupported": st.sampled_from(["error", "warn", "drop"]),
+    "sequence": st.sampled_from(["strict", "lenient"]),
+    "thinking": st.sampled_from(["enabled", "disabled", "auto"]),
+    "search": st.booleans() | st.sampled_from(["normal", "deep"]),
+    "auditing": st.just("default"),
+    "chat_id": st.text(st.characters(exclude_categories=["Cs"]), min_size=1),
+    "patch_id": st.lists(st.text("0a,?&%|模", min_size=1, max_size=32), min_size=1).map(tuple),
+}
+"""What fields may be given; all others are texts."""
+
+APART = {"proxyllm_backend", "options", "defaults", "timeouts", "proxy_api_key", "proxy_api_secret"}
+FIELDS = set(ProxyModelParameters.model_fields) - APART
+anything = st.fixed_dictionaries(
+    {},
+    optional={
+        name: SPELLED.get(name, words)
+        for name in sorted({*FIELDS, *RequestDefaults.model_fields, *SparkOptions.model_fields})
+    },
+)
+
+
+def params_of(settings: Settings) -> ProxyModelParameters:
+    """The params that come of one origin alone, with Spark's options."""
+    options = validated(SparkOptions, settings.options, whose="options", fit=True)
+    set_ones = {name: getattr(options, name) for name in options.model_fields_set}
+    return ProxyModelParameters.model_validate(
+        {**settings.fields, "defaults": settings.defaults, "options": set_ones}
+    )
+
+
+def as_text(value: object) -> str:
+    """A single value, as people write it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@given(anything)
+def test_any_params_make_their_round_trip_through_a_config_string(
+    values: Mapping[str, object],
+) -> None:
+    """Whatever a config string can spell comes back as it was: secrets and clocks aside."""
+    options = {
+        name.removeprefix("proxy_"): (
+            tuple(map(as_text, value)) if isinstance(value, tuple) else as_text(value)
+        )
+        for name, value in values.items()
+    }
+    text = str(ConfigString(targets=(Target(backend="acme", options=options),)))
+    back = Settings.of_target(ConfigString.parse(text).targets[0])
+    assert params_of(Settings.of(values)) == params_of(back)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from types import TracebackType
 from typing import Literal, Self, assert_type
@@ -18,6 +18,7 @@ from modelplug import (
     BadRequestError,
     Call,
     CallAbandoned,
+    CallConverter,
     CallFailed,
     CallFinished,
     CallStarted,
@@ -40,6 +41,8 @@ from modelplug import (
     DeltaStream,
     Emulator,
     Event,
+    ExplainedValue,
+    Explanation,
     Finish,
     FinishReason,
     FirstDelta,
@@ -85,21 +88,26 @@ from modelplug import (
     SequenceError,
     ServerError,
     SyncModelStream,
+    TiktokenProxyTokenizer,
     Timeouts,
     TlsError,
     TokenCount,
+    TokenCounter,
     TooLargeError,
     ToolCall,
     ToolCallDelta,
     TotalTimeoutError,
     TransportError,
+    TrimmingConverter,
     TruncatedStreamError,
     UnsafeEndpointError,
     UnsupportedOptionError,
     Usage,
     WrongUseError,
+    explain,
     hookimpl,
     new_client,
+    profile_schema,
     worker_stream,
 )
 
@@ -328,6 +336,25 @@ def making(executor: Executor, observer: Observer) -> None:
     ProxyModelParameters(proxy_api_key="key", proxy_api_secret=lambda: "secret")
 
 
+def explaining(params: ProxyModelParameters, backend: Backend) -> None:
+    """Where values come from, and what may stand in a file."""
+    told = explain("acme:large", "hi", api_key="key")
+    assert_type(told, Explanation)
+    assert_type(told.values["api_key"], ExplainedValue)
+    assert_type(told.values["api_key"].origin, str)
+    assert_type(told.values["api_key"].where, str | None)
+    assert_type(told.values["api_key"].overridden, tuple[str, ...])
+    assert_type(told.values["api_key"].variable, str | None)
+    assert_type(told.model, str | None)
+    assert_type(told.request, Mapping[str, object] | None)
+    assert_type(told.refused, tuple[str, ...])
+    assert_type(told.to_dict(), dict[str, object])
+    explain(params, ModelRequest(messages="hi"))
+    explain({"backend": "acme"}, [ModelMessage("human", "hi")], profile="prod")
+    assert_type(profile_schema(), dict[str, object])
+    profile_schema([backend])
+
+
 async def asking(client: ProxyLLMClient, converter: MessageConverter) -> None:
     """The async calls."""
     assert_type(await client.generate("hi"), ModelOutput)
@@ -401,12 +428,45 @@ class Words:
         return [len(prompt.split()) for prompt in prompts]
 
 
+class SureWords(Words):
+    """One that says how good it is."""
+
+    def count_tokens(self, model_name: str, prompts: Sequence[str]) -> TokenCount:
+        """Words."""
+        n = sum(self.count_token(model_name, prompts))
+        return TokenCount(n=n, exact=True, method="words")
+
+
+class Telling(Shouting):
+    """A converter that wants to know the request."""
+
+    def for_request(
+        self,
+        request: ModelRequest,
+        *,
+        tokenizer: ProxyTokenizer | None,
+        warn: Callable[[str], None],
+    ) -> MessageConverter:
+        """The default's."""
+        warn(f"for {request.model}")
+        return DefaultMessageConverter()
+
+
 def interfaces() -> None:
     """What a caller writes fits."""
-    fitting: tuple[MessageConverter, ProxyTokenizer] = (Shouting(), Words())
+    converters: list[MessageConverter] = [Shouting(), Telling(), TrimmingConverter()]
+    tellers: list[CallConverter] = [
+        Telling(),
+        TrimmingConverter(limit=1000, tokenizer=Words(), before=Shouting()),
+    ]
+    tokenizers: list[ProxyTokenizer] = [Words(), SureWords(), TiktokenProxyTokenizer()]
+    counters: list[TokenCounter] = [SureWords(), TiktokenProxyTokenizer()]
+    assert_type(counters[0].count_tokens("m", ["hi"]), TokenCount)
+    assert_type(tokenizers[0].count_token("m", ["hi"]), Sequence[int])
     count = TokenCount(n=1, exact=False, method="words")
     assert_type(count.n, int)
-    assert fitting
+    assert converters
+    assert tellers
 
 
 # ------------------------------------------------------------------------- providers
@@ -446,6 +506,10 @@ class AsyncClient(ProxyLLMClient):
         assert_type(call.scrub("said"), str)
         yield Delta("hi")
         yield [Delta("hi"), Finish()]
+
+    def preview(self, request: ModelRequest, call: Call) -> Mapping[str, object]:
+        """What would be sent."""
+        return {"url": "https://example.org", "message": {"app": call.credential().app_id}}
 
 
 class BlockingClient(ProxyLLMClient):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 from urllib.parse import quote
 
 import click
@@ -22,6 +23,9 @@ from modelplug.request import ModelRequest, ModelRequestContext
 __all__ = ["answer", "chosen"]
 
 BACKEND_VARIABLE = "MODELPLUG_BACKEND"
+
+Config: TypeAlias = str | Mapping[str, object]
+"""What a client is made from; see new_client."""
 
 _AS_IT_IS = "!\"#$%'()*+,-./:;<=>@[\\]^_`{}~"
 """What a value of ``-o`` may mean to the grammar: all of ASCII but blanks and ?, & and |."""
@@ -76,7 +80,7 @@ def _value(name: str, text: str) -> Value:
     raise click.BadParameter(told, param_hint="-o")
 
 
-def answer(config: str, prompt: str, *, system: str | None, form: str, verbose: bool) -> None:
+def answer(config: Config, prompt: str, *, system: str | None, form: str, verbose: bool) -> None:
     """Ask, and tell the answer in a form: ``stream``, ``whole`` or ``json``.
 
     Raises:
@@ -97,7 +101,7 @@ def answer(config: str, prompt: str, *, system: str | None, form: str, verbose: 
             click.echo(f"{label:8} {one_line(told)}", err=True)
 
 
-def _stream(config: str, request: ModelRequest) -> ModelOutput:
+def _stream(config: Config, request: ModelRequest) -> ModelOutput:
     # The sync stream: its connection is served, and pings are answered, while a pager makes
     # standard output wait.
     with (
@@ -110,7 +114,7 @@ def _stream(config: str, request: ModelRequest) -> ModelOutput:
     return stream.partial
 
 
-def _whole(config: str, request: ModelRequest) -> ModelOutput:
+def _whole(config: Config, request: ModelRequest) -> ModelOutput:
     with new_client(config) as client, Answer() as text:
         try:
             output = client.sync_generate(request)
@@ -121,7 +125,7 @@ def _whole(config: str, request: ModelRequest) -> ModelOutput:
     return output
 
 
-def _json(config: str, request: ModelRequest) -> ModelOutput:
+def _json(config: Config, request: ModelRequest) -> ModelOutput:
     try:
         with new_client(config) as client:
             output = client.sync_generate(request)
@@ -135,7 +139,7 @@ def _json(config: str, request: ModelRequest) -> ModelOutput:
     return output
 
 
-_FORMS: dict[str, Callable[[str, ModelRequest], ModelOutput]] = {
+_FORMS: dict[str, Callable[[Config, ModelRequest], ModelOutput]] = {
     "stream": _stream,
     "whole": _whole,
     "json": _json,

@@ -43,8 +43,9 @@ Exit status:
     "-b",
     "--backend",
     metavar="CONFIG",
-    help="BACKEND[:MODEL][?NAME=VALUE&...]. Default: $MODELPLUG_BACKEND.",
+    help="BACKEND[:MODEL][?NAME=VALUE&...]. Default: $MODELPLUG_BACKEND, or the default profile.",
 )
+@click.option("--profile", metavar="NAME", help="A profile of modelplug.toml: as -b @NAME.")
 @click.option("-f", "--file", "files", metavar="FILE", multiple=True, help="Ask about this file.")
 @click.option(
     "-s", "--system", metavar="TEXT", callback=encodable, help="Instructions: the system message."
@@ -64,6 +65,7 @@ def ask(
     *,
     prompt: str | None,
     backend: str | None,
+    profile: str | None,
     files: tuple[str, ...],
     system: str | None,
     options: tuple[str, ...],
@@ -74,10 +76,11 @@ def ask(
     """Ask a model, and write its answer as it comes."""
     question = read_prompt(prompt, files)
     # Here, as in each command: pydantic and asyncio come along, and --help needn't wait.
-    from modelplug.cli.answer import answer, chosen
+    from modelplug.cli.answer import answer
+    from modelplug.cli.choice import choice
 
     answer(
-        chosen(backend, options),
+        choice(backend, options, profile),
         question,
         system=system,
         form="json" if as_json else "whole" if no_stream else "stream",

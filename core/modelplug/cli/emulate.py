@@ -11,11 +11,16 @@ The first line on standard output is a JSON object: "url", "app_id", "api_key", 
 and under "environment" the variables that make the backend use the emulator. Standard error
 says them as lines for a shell. Ctrl-C or SIGTERM stops it, with status 0.
 
+How it behaves is set by -o, where it has settings: limits, failures, variants of the wire.
+--settings lists them. A value is read as in a config string: commas make a list.
+
 \b
 Examples:
   modelplug emulate acme
   modelplug emulate acme --port 8765
   modelplug emulate acme --api-key k --api-secret s
+  modelplug emulate acme --settings
+  modelplug emulate acme -o per_second=2 -o tls=true
 
 \b
 Exit status:
@@ -32,6 +37,15 @@ Exit status:
 @click.option("--app-id", metavar="TEXT", help="The account that it knows.")
 @click.option("--api-key", metavar="TEXT", help="Its key: made up, never a real one.")
 @click.option("--api-secret", metavar="TEXT", help="Its secret: made up, never a real one.")
+@click.option(
+    "-o",
+    "--option",
+    "options",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A setting of the emulator's own.",
+)
+@click.option("--settings", is_flag=True, help="List the settings, and run nothing.")
 def emulate(
     *,
     backend: str,
@@ -40,9 +54,17 @@ def emulate(
     app_id: str | None,
     api_key: str | None,
     api_secret: str | None,
+    options: tuple[str, ...],
+    settings: bool,
 ) -> None:
     """Run a stand-in for the service of BACKEND, on this machine."""
     # Here, as in each command: pydantic and asyncio come along, and --help needn't wait.
-    from modelplug.cli.server import serve
+    from modelplug.cli.options import read_options
+    from modelplug.cli.server import EmulatorClass
 
-    serve(backend, host=host, port=port, app_id=app_id, api_key=api_key, api_secret=api_secret)
+    emulator = EmulatorClass.of(backend)
+    if settings:
+        emulator.list_settings()
+        return
+    account = {"app_id": app_id, "api_key": api_key, "api_secret": api_secret}
+    emulator.serve(read_options(options), host=host, port=port, account=account)

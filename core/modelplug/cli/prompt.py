@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import click
 
-__all__ = ["encodable", "read_prompt"]
+__all__ = ["encodable", "read_prompt", "text_of_file", "text_of_standard_input"]
 
 _MOST = 64 << 20
 """Bytes that are read of one part, so that an endless one ends."""
@@ -31,10 +31,8 @@ def read_prompt(question: str | None, files: Sequence[str]) -> str:
         click.UsageError: there is nothing to ask, or a file isn't there or isn't text.
     """
     names = [click.format_filename(name) for name in files]  # a name's bytes may be no UTF-8
-    texts = [
-        _text(partial(_read_file, file), name) for file, name in zip(files, names, strict=True)
-    ]
-    others = [text for text in (_standard_input(), question or "") if text.strip()]
+    texts = [text_of_file(file) for file in files]
+    others = [text for text in (text_of_standard_input() or "", question or "") if text.strip()]
     if len(texts) + len(others) > 1:
         texts = [f"File: {name}\n{text}" for name, text in zip(names, texts, strict=True)]
     prompt = "\n\n".join(part.strip("\r\n") for part in texts + others)
@@ -53,10 +51,23 @@ def encodable(_context: click.Context, parameter: click.Parameter, value: str | 
     return value
 
 
-def _standard_input() -> str:
-    """All of standard input, unless somebody sits there."""
+def text_of_file(name: str) -> str:
+    """All of a file, as it is.
+
+    Raises:
+        click.UsageError: it isn't there, or isn't text.
+    """
+    return _text(partial(_read_file, name), click.format_filename(name))
+
+
+def text_of_standard_input() -> str | None:
+    """All of standard input, as it is; None where somebody sits there.
+
+    Raises:
+        click.UsageError: it isn't text.
+    """
     if sys.stdin is None or sys.stdin.isatty():
-        return ""
+        return None
     with suppress(OSError, ValueError):  # Windows: select() takes sockets only
         if not select([sys.stdin], [], [], _PATIENCE)[0]:
             # As where a scheduler or a test has left a pipe open that nobody writes to.

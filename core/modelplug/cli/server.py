@@ -5,50 +5,96 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
 from typing import cast
 
 import click
+from pydantic import BaseModel
 
 from modelplug.backend import Emulator
 from modelplug.cli.failure import Failure
 from modelplug.cli.logs import log_plainly
 from modelplug.cli.terminal import one_line, to_json, write
 from modelplug.configstring import ConfigString
+from modelplug.params import validated
 from modelplug.plugins import load_attribute
 from modelplug.registry import registry
 
-__all__ = ["serve"]
+__all__ = ["EmulatorClass"]
 
 
-def serve(
-    name: str,
-    *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    app_id: str | None = None,
-    api_key: str | None = None,
-    api_secret: str | None = None,
-) -> None:
-    """Run the emulator of the backend called ``name`` until SIGINT or SIGTERM.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EmulatorClass:
+    """The emulator that a plugin brings, before there is one.
 
-    Raises:
-        Failure: the backend has no emulator, or it can't listen there.
-        ProxyLLMError: there is no such backend, or its plugin is faulty.
+    Attributes:
+        backend: the backend's name.
+        make: its class.
     """
-    log_plainly()
-    target = ConfigString.parse(name).targets[0]
-    plugin = registry().find(target.backend or name, target.dist)
-    backend = registry().load(plugin.name, plugin.dist)
-    if backend.emulator is None:
-        raise Failure(
-            f"{backend.name} of {plugin.dist} {plugin.version} has no emulator",
-            hint="'modelplug backends --check' shows which backends have one",
-        )
-    make = cast(Callable[..., Emulator], load_attribute(backend.emulator, plugin))
-    emulator = make(host=host, port=port, app_id=app_id, api_key=api_key, api_secret=api_secret)
-    asyncio.run(_serve(emulator, backend.name, f"{host}, port {port}"))
+
+    backend: str
+    make: Callable[..., Emulator]
+
+    @classmethod
+    def of(cls, name: str) -> EmulatorClass:
+        """That of the backend called ``name``.
+
+        Raises:
+            Failure: the backend has no emulator.
+            ProxyLLMError: there is no such backend, or its plugin is faulty.
+        """
+        log_plainly()
+        target = ConfigString.parse(name).targets[0]
+        plugin = registry().find(target.backend or name, target.dist)
+        backend = registry().load(plugin.name, plugin.dist)
+        if backend.emulator is None:
+            raise Failure(
+                f"{backend.name} of {plugin.dist} {plugin.version} has no emulator",
+                hint="'modelplug backends --check' shows which backends have one",
+            )
+        make = cast(Callable[..., Emulator], load_attribute(backend.emulator, plugin))
+        return cls(backend=backend.name, make=make)
+
+    @property
+    def settings(self) -> type[BaseModel] | None:
+        """The model of its own settings, if it has any."""
+        return getattr(self.make, "settings", None)
+
+    def list_settings(self) -> None:
+        """Write name, default and description of each setting, a line each."""
+        fields = self.settings.model_fields if self.settings else {}
+        for name, field in fields.items():
+            default = to_json(field.get_default(call_default_factory=True))
+            write("\t".join((name, default, one_line(" ".join((field.description or "").split())))))
+        if not fields:
+            click.echo(f"the emulator of {self.backend} has no settings of its own", err=True)
+
+    def serve(
+        self,
+        options: Mapping[str, object],
+        *,
+        host: str,
+        port: int,
+        account: Mapping[str, str | None],
+    ) -> None:
+        """Run it until SIGINT or SIGTERM.
+
+        Raises:
+            Failure: it can't listen there.
+            ConfigError: there is no such setting, or its value is a bad one.
+        """
+        whose = f"settings of the emulator of {self.backend}"
+        model = self.settings or _NoSettings
+        made = validated(model, options, whose=whose, fit=True)
+        given = {name: getattr(made, name) for name in made.model_fields_set}
+        emulator = self.make(host=host, port=port, **account, **given)
+        asyncio.run(_serve(emulator, self.backend, f"{host}, port {port}"))
+
+
+class _NoSettings(BaseModel, extra="forbid"):
+    """Of an emulator that has none."""
 
 
 async def _serve(emulator: Emulator, name: str, place: str) -> None:

@@ -36,6 +36,33 @@ def test_the_option_wins_over_the_environment(run: Run, monkeypatch: pytest.Monk
     assert run("ask", "hello", *ECHO).exit_code == 0
 
 
+@pytest.fixture
+def profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file with two profiles, one of them the default."""
+    file = tmp_path / "modelplug.toml"
+    file.write_text(
+        'default = "a"\n[profiles.a]\nbackend = "echo:first"\n[profiles.b]\n'
+        'backend = "echo:second?fail_after=1"\n',
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("MODELPLUG_CONFIG", str(file))
+
+
+@pytest.mark.usefixtures("profiles")
+def test_the_default_profile_answers_where_nothing_else_is_chosen(run: Run) -> None:
+    """The file is enough."""
+    assert json.loads(run("ask", "hello", "--json").stdout)["model"] == "first"
+
+
+@pytest.mark.usefixtures("profiles")
+@pytest.mark.parametrize("chosen", [("--profile", "b"), ("-b", "@b")], ids=" ".join)
+def test_a_profile_is_asked_for_by_its_name(run: Run, chosen: tuple[str, str]) -> None:
+    """In either way; -o goes over it."""
+    assert run("ask", "one two", *chosen).stdout == "one\n"
+    told = json.loads(run("ask", "one two", "--json", *chosen, "-o", "fail_after=9").stdout)
+    assert (told["model"], told["text"]) == ("second", "one two")
+
+
 def test_no_backend_is_wrong_usage(run: Run) -> None:
     """The error names both ways to choose one, and how to see what there is."""
     done = run("ask", "hello")

@@ -9,7 +9,12 @@ import click
 import pytest
 
 from modelplug.cli import prompt
-from modelplug.cli.prompt import encodable, read_prompt
+from modelplug.cli.prompt import (
+    encodable,
+    read_prompt,
+    text_of_file,
+    text_of_standard_input,
+)
 
 
 class Input(io.TextIOWrapper):
@@ -139,3 +144,16 @@ def test_bytes_that_are_no_text_are_wrong_usage() -> None:
         encodable(context, parameter, "a\udcff")
     assert encodable(context, parameter, "中") == "中"
     assert encodable(context, parameter, None) is None
+
+
+def test_a_text_is_read_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Newlines at its end are left, but for the mark that Windows' editors begin a file with."""
+    monkeypatch.setattr(sys, "stdin", Input(b"\npiped\n"))
+    assert [text_of_file("b.txt"), text_of_standard_input()] == ["three\r\n", "\npiped\n"]
+
+
+@pytest.mark.parametrize("stdin", [None, Input(b"typed", terminal=True)], ids=["none", "terminal"])
+def test_a_terminal_has_no_text(stdin: Input | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for somebody to type."""
+    monkeypatch.setattr(sys, "stdin", stdin)
+    assert text_of_standard_input() is None

@@ -100,3 +100,65 @@ def test_a_host_that_is_not_there_is_a_failure(run: Run) -> None:
     done = run("emulate", "parrot", "--host", "host.invalid")
     assert done.exit_code == 1
     assert done.stderr.startswith("error: the emulator can't listen on host.invalid, port 0: ")
+
+
+MANNERS = """
+from modelplug import Backend, hookimpl
+from pydantic import BaseModel, Field
+import acme_parrot
+
+
+class Manners(BaseModel, extra="forbid"):
+    loud: bool = Field(False, description="Whether it   shouts.")
+    words: tuple[str, ...] = Field((), description="All that it knows.")
+
+
+class MannerlyEmulator(acme_parrot.ParrotEmulator):
+    settings = Manners
+
+    def __init__(self, *, loud=False, words=(), **place):
+        super().__init__(**place)
+        self.key = f"{loud} {words}"
+
+
+@hookimpl
+def modelplug_backend(name):
+    its = {"client": "acme_parrot:Parrot", "emulator": f"{__name__}:MannerlyEmulator"}
+    return Backend(name=name, summary="", contract=1, **its)
+"""
+
+
+def test_settings_are_set_by_name(parrot: Site) -> None:
+    """Each as its field wants it: a truth, or a list out of commas."""
+    parrot.install("mannerly", MANNERS)
+    with emulating("mannerly", "-o", "loud=true", "-o", "words=hello,bye") as (program, told):
+        program.terminate()
+        assert program.end().status == 0
+    assert told["api_key"] == "True ('hello', 'bye')"
+
+
+def test_settings_are_listed(parrot: Site, run: Run) -> None:
+    """Name, default and what it does, on one line each."""
+    parrot.install("mannerly", MANNERS)
+    done = run("emulate", "mannerly", "--settings")
+    lines = ["loud\tfalse\tWhether it shouts.", "words\t[]\tAll that it knows."]
+    assert (done.exit_code, done.stdout.splitlines()) == (0, lines)
+
+
+@pytest.mark.parametrize(
+    ("option", "told"), [("lod=true", "did you mean loud?"), ("loud=perhaps", "loud")]
+)
+def test_a_wrong_setting_is_a_failure(parrot: Site, run: Run, option: str, told: str) -> None:
+    """Told before anything runs."""
+    parrot.install("mannerly", MANNERS)
+    done = run("emulate", "mannerly", "-o", option)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert told in done.stderr
+
+
+def test_an_emulator_may_have_no_settings(run: Run) -> None:
+    """Then none can be listed, or set."""
+    listed, wrong = run("emulate", "parrot", "--settings"), run("emulate", "parrot", "-o", "a=1")
+    told = "the emulator of parrot has no settings of its own\n"
+    assert (listed.exit_code, listed.stdout, listed.stderr) == (0, "", told)
+    assert wrong.exit_code == 1
