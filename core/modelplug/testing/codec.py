@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from modelplug.delta import Delta, Finish
 from modelplug.testing.steps import Fail, Status
@@ -35,12 +34,12 @@ class RawRequest:
     @property
     def path(self) -> str:
         """The target without its query."""
-        return urlsplit(self.target).path
+        return self.target.partition("?")[0]
 
     @property
     def query(self) -> str:
         """What follows the question mark, still escaped."""
-        return urlsplit(self.target).query
+        return self.target.partition("?")[2]
 
 
 class Encoder(Protocol):

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+import ssl
 import time
 from collections.abc import Iterable
 from http import HTTPStatus
+from itertools import pairwise
 
 from websockets.datastructures import Headers
 from websockets.frames import Frame, Opcode
@@ -31,6 +34,8 @@ _MAX_BYTES = 16 * 2**20
 _SILENT = logging.Logger("modelplug.testing.websockets")  # noqa: LOG001  # see above
 _SILENT.disabled = True
 
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+
 
 class Connection:
     """A connection, from when it is taken on; made by the server for each client.
@@ -39,9 +44,9 @@ class Connection:
         exchange: what was seen of the client.
     """
 
-    def __init__(self, pipe: Pipe) -> None:
+    def __init__(self, client: socket.socket, tls: ssl.SSLContext | None) -> None:
         self.exchange = Exchange()
-        self._pipe = pipe
+        self._pipe = Pipe(client, tls=tls, sent=self.exchange.sent)
         self._protocol = ServerProtocol(max_size=_MAX_BYTES, logger=_SILENT)
         self._request: asyncio.Future[Request] = asyncio.get_running_loop().create_future()
         self._messages: asyncio.Queue[bytes] = asyncio.Queue()
@@ -52,15 +57,28 @@ class Connection:
     async def watch(self) -> None:
         """Read until the client's end is closed."""
         try:
-            await self._pipe.open()
+            await self._open()
             while data := await self._pipe.read():
                 self._protocol.receive_data(data)
                 for event in self._protocol.events_received():
                     self._take(event)
                 await self._reply()
+                await asyncio.sleep(0)  # a client that floods isn't the only one
             self.exchange.ended("client", "fin")
+        except ssl.SSLError:
+            self.exchange.ended("server", "tls")
         except OSError:
             self.exchange.ended("client", "rst")
+
+    async def _open(self) -> None:
+        try:
+            await self._pipe.open()
+        except ssl.SSLEOFError:
+            self.exchange.ended("client", "fin")
+            raise
+        except ssl.SSLError:
+            self.exchange.ended("client", "tls")
+            raise
 
     async def handshake(self) -> RawRequest:
         """Wait for the handshake; it is answered by ``accept`` or ``refuse``."""
@@ -94,6 +112,8 @@ class Connection:
     async def _reply(self) -> None:
         """Answer pings, and the close of a client."""
         data = self._protocol.data_to_send()
+        if self._protocol.close_sent is not None:
+            self.exchange.ended("server", f"ws:{self._protocol.close_sent.code}")
         await self._pipe.write(data)
         if b"" in data:  # the protocol's sign that it has nothing more to say
             self.finish()
@@ -101,22 +121,27 @@ class Connection:
     # ------------------------------------------------------------------ what is written
 
     async def accept(self) -> None:
-        """Agree to the handshake."""
-        self._protocol.send_response(self._protocol.accept(await self._request))
+        """Agree to the handshake; one that is none, or a wrong one, is refused."""
+        response = self._protocol.accept(await self._request)
+        self._protocol.send_response(response)
+        if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+            self.exchange.ended("server", f"http:{response.status_code}")
         await self.write(self._framed())
+        if not self.is_open:
+            self.finish()
 
     async def refuse(self, status: Status) -> None:
         """Answer the handshake with something else, and hang up."""
         body = status.body.encode()
         told = {
-            "Date": self._protocol.reject(HTTPStatus.OK, "").headers["Date"],
-            "Content-Type": "text/plain; charset=utf-8",
-            "Content-Length": str(len(body)),
-            "Connection": "close",
-            **status.headers,
+            "date": self._protocol.reject(HTTPStatus.OK, "").headers["Date"],
+            "content-type": "text/plain; charset=utf-8",
+            "content-length": str(len(body)),
+            "connection": "close",
+            **{name.lower(): value for name, value in status.headers.items()},
         }
-        phrase = HTTPStatus(status.status).phrase
-        self._protocol.send_response(Response(status.status, phrase, Headers(**told), body))
+        phrase = _PHRASES.get(status.status, "Unknown")  # gateways have codes of their own
+        self._protocol.send_response(Response(status.status, phrase, Headers(told), body))
         self.exchange.ended("server", f"http:{status.status}")
         await self.write(self._framed())
         self.finish()
@@ -125,8 +150,8 @@ class Connection:
         self, data: bytes, *, binary: bool = False, frames: int = 1, ping_between: bool = False
     ) -> list[bytes]:
         """A message as the bytes of its frames, to be written."""
-        size = max(1, -(-len(data) // frames))
-        parts = [data[at : at + size] for at in range(0, len(data), size)] or [b""]
+        cuts = [number * len(data) // frames for number in range(frames + 1)]
+        parts = [data[start:end] for start, end in pairwise(cuts)]
         made = []
         for number, part in enumerate(parts):
             fin = number == len(parts) - 1
@@ -174,13 +199,14 @@ class Connection:
 
     async def write(self, *pieces: bytes) -> None:
         """Write bytes, each piece in a write of its own, as fast as the client takes them."""
-        self.exchange.first_sent = self.exchange.first_sent or time.monotonic()
+        if self.exchange.messages and any(pieces):
+            self.exchange.first_sent = self.exchange.first_sent or time.monotonic()
         try:
             await self._pipe.write(pieces)
         except OSError:
-            await asyncio.Future()  # watch() sees it as well, and then ends whoever writes
-        finally:
-            self.exchange.bytes_accepted = self._pipe.accepted
+            # Told to whoever meets it first: watch() may only see an end, which ends this, too.
+            self.exchange.ended("client", "rst")
+            await asyncio.Future()
 
     def _framed(self) -> bytes:
         """What the protocol has to say, as bytes."""

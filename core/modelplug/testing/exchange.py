@@ -27,11 +27,13 @@ class Exchange:
         target, headers: of the handshake; they may hold credentials and aren't shown by repr.
         messages: what the client sent, in order.
         first_sent: when the first byte of an answer was written.
-        bytes_accepted: how many bytes of what was written the system has taken.
+        bytes_accepted: how many bytes the system has taken, handshakes included; over TLS those
+            of its records.
         closed: when the connection ended.
         closed_by: who ended it.
         how: ``ws:1000`` for a close frame with that code (1005: with none), ``fin`` for an end
-            without one, ``rst`` for a reset.
+            without one, ``rst`` for a reset, ``http:401`` for a handshake that was refused,
+            ``tls`` where the two didn't agree on TLS.
     """
 
     opened: float = field(default_factory=time.monotonic)
@@ -63,7 +65,7 @@ class Exchange:
 
     def wait_asked(self, within: float = 10.0) -> bool:
         """Wait for a first message, ``within`` seconds; whether it came."""
-        return self._asked.wait(within)
+        return self._asked.wait(within) and bool(self.messages)
 
     def wait_gone(self, within: float = 10.0) -> bool:
         """Wait until the client's end of the connection is closed; whether it was in time.
@@ -76,6 +78,10 @@ class Exchange:
         """Note a message. For the engine."""
         self.messages.append(message)
         self._asked.set()
+
+    def sent(self, count: int) -> None:
+        """Note that the system has taken so many bytes. For the engine."""
+        self.bytes_accepted += count
 
     def ended(self, by: Side, how: str) -> None:
         """Note an end; the first word counts. For the engine."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import wraps
@@ -14,7 +15,76 @@ from modelplug.errors import WrongUseError
 __all__ = ["no_network"]
 
 _CALLS = ("connect", "connect_ex", "sendto", "sendmsg")
-"""What sends something to an address that is given with it; the last argument, or the second."""
+"""What sends something to an address that is given with it, last."""
+
+_LOOK_UPS = ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr")
+"""What asks for a name, given first."""
+
+
+class _Guard:
+    """One for the process, as the sockets are: blocks may overlap, and the strictest counts."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._blocks: list[bool] = []
+        self._patches = ExitStack()
+
+    def enter(self, *, loopback: bool) -> None:
+        """Guard for one block more."""
+        with self._lock:
+            if not self._blocks:
+                self._patch()
+            self._blocks.append(loopback)
+
+    def leave(self, *, loopback: bool) -> None:
+        """One block has come to its end; with the last one the guard goes."""
+        with self._lock:
+            self._blocks.remove(loopback)
+            if not self._blocks:
+                self._patches.close()
+
+    def permit(self, host: object, doing: str) -> None:
+        """Refuse what isn't allowed.
+
+        Raises:
+            WrongUseError: it isn't.
+        """
+        if all(self._blocks) and _is_loopback(host):
+            return
+        raise WrongUseError(
+            f"the test would use the network: {doing}",
+            hint="let modelplug.testing answer instead, or an emulator with loopback=True",
+        )
+
+    def _patch(self) -> None:
+        for name in _LOOK_UPS:
+            call = self._guarded_look_up(getattr(socket, name))
+            self._patches.enter_context(patch.object(socket, name, call))
+        for name in _CALLS:
+            call = self._guarded(getattr(socket.socket, name), name)
+            self._patches.enter_context(patch.object(socket.socket, name, call))
+
+    def _guarded(self, call: Callable[..., object], name: str) -> Callable[..., object]:
+        @wraps(call)
+        def guarded(sock: socket.socket, *arguments: object) -> object:
+            address = arguments[-1] if arguments else None
+            if sock.family in (socket.AF_INET, socket.AF_INET6) and isinstance(address, tuple):
+                self.permit(address[0], f"{name} to {address[0]} port {address[1]}")
+            return call(sock, *arguments)
+
+        return guarded
+
+    def _guarded_look_up(self, call: Callable[..., object]) -> Callable[..., object]:
+        @wraps(call)
+        def guarded(host: object, *arguments: object, **options: object) -> object:
+            if host is not None:
+                self.permit(host, f"look-up of {_text(host)}")
+            return call(host, *arguments, **options)
+
+        return guarded
+
+
+_guard = _Guard()
 
 
 @contextmanager
@@ -29,48 +99,22 @@ def no_network(*, loopback: bool = True) -> Iterator[None]:
     Raises:
         WrongUseError: where something is connected to, or a name is looked up; it says what.
     """
-    lookup = _guarded_lookup(socket.getaddrinfo, loopback)
-    with ExitStack() as guards:
-        guards.enter_context(patch.object(socket, "getaddrinfo", lookup))
-        for name in _CALLS:
-            call = _guarded(getattr(socket.socket, name), name, loopback)
-            guards.enter_context(patch.object(socket.socket, name, call))
-        yield
-
-
-def _guarded(call: Callable[..., object], name: str, loopback: bool) -> Callable[..., object]:
-    @wraps(call)
-    def guarded(sock: socket.socket, *arguments: object) -> object:
-        address = arguments[-1] if arguments else None
-        if sock.family in (socket.AF_INET, socket.AF_INET6) and isinstance(address, tuple):
-            _permit(str(address[0]), f"{name} to {address[0]} port {address[1]}", loopback)
-        return call(sock, *arguments)
-
-    return guarded
-
-
-def _guarded_lookup(call: Callable[..., object], loopback: bool) -> Callable[..., object]:
-    @wraps(call)
-    def guarded(host: object, *arguments: object, **options: object) -> object:
-        if host is not None:
-            name = host.decode() if isinstance(host, bytes) else str(host)
-            _permit(name, f"look-up of {name}", loopback)
-        return call(host, *arguments, **options)
-
-    return guarded
-
-
-def _permit(host: str, doing: str, loopback: bool) -> None:
-    if loopback and _is_loopback(host):
-        return
-    raise WrongUseError(
-        f"the test would use the network: {doing}",
-        hint="let modelplug.testing answer instead, or an emulator with loopback=True",
-    )
-
-
-def _is_loopback(host: str) -> bool:
+    _guard.enter(loopback=loopback)
     try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+        yield
+    finally:
+        _guard.leave(loopback=loopback)
+
+
+def _text(host: object) -> str:
+    return host.decode("ascii", "replace") if isinstance(host, bytes) else str(host)
+
+
+def _is_loopback(host: object) -> bool:
+    name = _text(host).partition("%")[0].lower()
+    try:
+        address = ipaddress.ip_address(name)
     except ValueError:
-        return host == "localhost"
+        return name == "localhost"
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback

@@ -10,26 +10,37 @@ import asyncio
 import socket
 import ssl
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 __all__ = ["Pipe"]
 
-_READ = 1 << 16
+_READ = 1 << 14
+"""Bytes of one read: what they hold is dealt with in one turn of the loop."""
 
 
 class Pipe:
     """Bytes in and out, on the loop that made it.
 
-    Attributes:
-        accepted: how many bytes the system has taken; over TLS those of its records.
+    Args:
+        client: the socket.
+        tls: makes it TLS.
+        sent: told how many bytes the system has taken; over TLS those of its records.
     """
 
-    def __init__(self, client: socket.socket, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        client: socket.socket,
+        *,
+        tls: ssl.SSLContext | None = None,
+        sent: Callable[[int], None] = lambda _: None,
+    ) -> None:
         client.setblocking(False)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.accepted = 0
         self._socket = client
+        self._sent = sent
+        self._ready: asyncio.Event | None = None
+        self._ended = False
         self._loop = asyncio.get_running_loop()
         self._writing = asyncio.Lock()
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -64,7 +75,7 @@ class Pipe:
                 return self._tls.read(_READ)
             except ssl.SSLWantReadError:
                 await self._more()
-            except ssl.SSLError:
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
                 return b""  # the end, in TLS's words or without any
 
     async def write(self, pieces: Iterable[bytes]) -> None:
@@ -88,17 +99,22 @@ class Pipe:
         """Reset the connection: whoever reads is woken up, and ``close`` does it."""
         linger = struct.pack("ii", 1, 0)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RD)
+        self._end(socket.SHUT_RD)
 
     def cut(self) -> None:
-        """End both halves; whoever reads is woken up."""
-        with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+        """End both halves; whoever reads or writes is woken up."""
+        self._end(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Let go of the socket; nobody may be reading any more."""
         self._socket.close()
+
+    def _end(self, how: int) -> None:
+        self._ended = True
+        with suppress(OSError):
+            self._socket.shutdown(how)
+        if self._ready is not None:
+            self._ready.set()
 
     def _sealed(self, data: bytes) -> bytes:
         if self._tls is None or not data:
@@ -121,14 +137,17 @@ class Pipe:
             except BlockingIOError:
                 await self._writable()
                 continue
-            self.accepted += taken
+            self._sent(taken)
             view = view[taken:]
         await asyncio.sleep(0)
 
     async def _writable(self) -> None:
-        ready = asyncio.Event()
-        self._loop.add_writer(self._socket, ready.set)
+        self._ready = asyncio.Event()
+        self._loop.add_writer(self._socket, self._ready.set)
         try:
-            await ready.wait()
+            await self._ready.wait()
         finally:
+            self._ready = None
             self._loop.remove_writer(self._socket)
+        if self._ended:
+            raise ConnectionAbortedError("the connection was ended from this side")

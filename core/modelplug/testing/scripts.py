@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from modelplug.testing.steps import Step
+from modelplug.testing.steps import Step, check
 
 __all__ = ["Script", "Scripts"]
 
@@ -16,11 +16,21 @@ RequestT = TypeVar("RequestT")
 
 @dataclass(slots=True, eq=False)
 class Script(Generic[RequestT]):
-    """Some steps, for whom they are, and how many more times; None stands for always."""
+    """Some steps, for whom they are, and how many more times; None stands for always.
+
+    Raises:
+        TypeError: one of the steps is none.
+        ValueError: a step of a handshake isn't alone, or ``times`` is less than 1.
+    """
 
     steps: Sequence[Step]
     when: Callable[[RequestT], bool] | None = None
     times: int | None = 1
+
+    def __post_init__(self) -> None:
+        check(self.steps)
+        if self.times is not None and self.times < 1:
+            raise ValueError(f"a script is played {self.times} times: give 1 or more, or None")
 
     def suits(self, request: RequestT) -> bool:
         """Whether it is for this request."""
@@ -31,7 +41,7 @@ class Scripts(Generic[RequestT]):
     """Scripts in the order in which they were queued; from any thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a script's own ``when`` may queue another
         self._queue: list[Script[RequestT]] = []
 
     def add(self, script: Script[RequestT]) -> None:
@@ -39,22 +49,32 @@ class Scripts(Generic[RequestT]):
         with self._lock:
             self._queue.append(script)
 
-    def peek(self, request: RequestT) -> Sequence[Step] | None:
-        """The steps that a request would get; None if there are none for it."""
-        with self._lock:
-            found = self._find(request)
-            return found.steps if found else None
-
     def take(self, request: RequestT) -> Sequence[Step] | None:
         """The steps for a request, which are used up by it; None if there are none for it."""
         with self._lock:
-            found = self._find(request)
-            if found is None:
-                return None
-            if found.times is not None:
-                found.times -= 1
-            return found.steps
+            return self._use(next((each for each in self._queue if each.suits(request)), None))
 
-    def _find(self, request: RequestT) -> Script[RequestT] | None:
-        self._queue = [each for each in self._queue if each.times != 0]
-        return next((each for each in self._queue if each.suits(request)), None)
+    def take_early(
+        self, request: RequestT, is_early: Callable[[Sequence[Step]], bool]
+    ) -> Sequence[Step] | None:
+        """The steps for a request that has only begun, if they are for beginnings.
+
+        A script that is for later keeps its place in the queue. One that wants to see the whole
+        request is passed over, as it can't be asked yet.
+        """
+        with self._lock:
+            for script in self._queue:
+                if is_early(script.steps) and script.suits(request):
+                    return self._use(script)
+                if not is_early(script.steps) and script.when is None:
+                    return None
+            return None
+
+    def _use(self, script: Script[RequestT] | None) -> Sequence[Step] | None:
+        if script is None:
+            return None
+        if script.times is not None:
+            script.times -= 1
+            if script.times == 0:
+                self._queue.remove(script)
+        return script.steps

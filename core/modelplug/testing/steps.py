@@ -33,9 +33,9 @@ last step an upstream waits for the client to leave: it never closes of its own 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from modelplug.delta import Delta, Finish
 
@@ -61,6 +61,7 @@ __all__ = [
     "Split",
     "Status",
     "Step",
+    "check",
 ]
 
 FailKind: TypeAlias = Literal[
@@ -118,6 +119,9 @@ class Fail:
     message: str = ""
     retry_after: float | None = None
 
+    def __post_init__(self) -> None:
+        _require(self.kind in get_args(FailKind), self)
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:
@@ -132,12 +136,18 @@ class Drip:
 
     seconds: float
 
+    def __post_init__(self) -> None:
+        _require(self.seconds >= 0, self)
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
     """From here on, write at most so many bytes at once; 0 stands for no limit."""
 
     size: int = 1
+
+    def __post_init__(self) -> None:
+        _require(self.size >= 0, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +157,9 @@ class Fragment:
     frames: int = 2
     _: KW_ONLY
     ping_between: bool = False
+
+    def __post_init__(self) -> None:
+        _require(self.frames >= 1, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +180,9 @@ class Status:
     body: str = ""
     _: KW_ONLY
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _require(200 <= self.status <= 999, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,12 +209,20 @@ class CloseCode:
     code: int
     reason: str = ""
 
+    def __post_init__(self) -> None:
+        # As RFC 6455 has it: section 7.4 for the codes, 5.5 for the length of a control frame.
+        sendable = 1000 <= self.code <= 4999 and self.code not in (1004, 1005, 1006, 1015)
+        _require(sendable and len(self.reason.encode()) <= 123, self)
+
 
 @dataclass(frozen=True, slots=True)
 class CutFrame:
     """Send this share of the next message, from 0 to less than 1, and end the connection there."""
 
     share: float = 0.5
+
+    def __post_init__(self) -> None:
+        _require(0 <= self.share < 1, self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +235,9 @@ class Garbage:
     """Send what no client can read."""
 
     kind: GarbageKind = "text"
+
+    def __post_init__(self) -> None:
+        _require(self.kind in get_args(GarbageKind), self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,3 +271,23 @@ Step: TypeAlias = (
     | RawBytes
 )
 """One step of a script; a string is a Delta with that text."""
+
+
+def check(steps: Iterable[object]) -> None:
+    """Refuse what can't be played.
+
+    Raises:
+        TypeError: one of the steps is none.
+        ValueError: a step that comes before an answer isn't alone.
+    """
+    steps = list(steps)
+    for step in steps:
+        if not isinstance(step, get_args(Step)):
+            raise TypeError(f"{step!r} is no step of a script")
+        if isinstance(step, Refuse | Hang | Status) and len(steps) > 1:
+            raise ValueError(f"{step!r} comes before any answer: play it alone")
+
+
+def _require(holds: bool, step: object) -> None:
+    if not holds:
+        raise ValueError(f"{step!r} can't be played")

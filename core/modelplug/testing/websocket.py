@@ -21,10 +21,12 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import CancelledError
 from contextlib import ExitStack, asynccontextmanager, suppress
 from ssl import SSLContext
-from typing import Self, TypeAlias
+from types import TracebackType
+from typing import Any, Self, TypeAlias
 
 from websockets.exceptions import InvalidState
 
@@ -34,7 +36,6 @@ from modelplug.testing.codec import Codec, RawRequest
 from modelplug.testing.connection import Connection
 from modelplug.testing.exchange import Exchanges
 from modelplug.testing.gates import Gates
-from modelplug.testing.pipe import Pipe
 from modelplug.testing.player import Player
 from modelplug.testing.scripts import Script, Scripts
 from modelplug.testing.steps import Fail, Hang, Refuse, Status, Step
@@ -47,6 +48,12 @@ Admit: TypeAlias = Callable[[RawRequest], Status | Hang | None]
 
 Converse: TypeAlias = Callable[[Connection], Awaitable[None]]
 """Talks to a client that was let in; it is cancelled when the client has gone."""
+
+_SWITCHING_SECONDS = 5.0
+"""How long the server's own thread may take to stop listening, or to listen again."""
+
+_RECOVERY_SECONDS = 0.1
+"""How long no connection is taken after one couldn't be, for want of descriptors."""
 
 _BACKLOG = 1024
 """Connections that wait to be taken: a test may open very many at once."""
@@ -84,9 +91,11 @@ class WebSocketServer:
         self.tls = tls
         self._listener: socket.socket | None = None
         self._clients: dict[asyncio.Task[None], Connection] = {}
-        self._faults: list[Exception] = []
+        self._faults: list[BaseException] = []
         self._running = ExitStack()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._address: tuple[str, int] | None = None
+        self._refusing = False
 
     @property
     def url(self) -> str:
@@ -95,9 +104,9 @@ class WebSocketServer:
         Raises:
             WrongUseError: it isn't entered.
         """
-        if self._listener is None:
+        if self._address is None:
             raise WrongUseError("a server has no address before it is entered")
-        host, port = self._listener.getsockname()[:2]
+        host, port = self._address
         scheme = "wss" if self.tls else "ws"
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
@@ -111,20 +120,33 @@ class WebSocketServer:
 
         Raises:
             OSError: there is no such address here, or it is taken.
+            WrongUseError: it is entered already.
         """
+        if self._loop is not None:
+            raise WrongUseError("a server is entered once at a time")
+        self._faults.clear()
         self._loop = self._running.enter_context(in_thread(self._serving()))
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
         """Cut every connection and stop listening.
 
         Raises:
-            Exception: the first that ``admit``, ``converse`` or a codec raised.
+            BaseException: the first that ``admit``, ``converse`` or a codec raised. What the
+                block raised goes before it.
         """
         self._loop = None
         self._running.close()
-        if self._faults:
+        self._address = None
+        if self._faults and exc is None:
             raise self._faults[0]
+        if self._faults and exc is not None:
+            exc.add_note(f"the server met a fault as well: {self._faults[0]!r}")
 
     def refuse(self, *, refusing: bool = True) -> None:
         """Have the system refuse connections, or take them again; those that are open stay.
@@ -132,17 +154,30 @@ class WebSocketServer:
         Raises:
             WrongUseError: it isn't entered.
         """
-        if self._loop is None:
+        loop = self._loop
+        if loop is None:
             raise WrongUseError("a server that isn't entered takes no connections anyhow")
-        change = self._refuse if refusing else self._listen
-        asyncio.run_coroutine_threadsafe(change(), self._loop).result()
+        if refusing == self._refusing:
+            return
+        if _running_loop() is loop:
+            raise WrongUseError("a server can't be told this from its own loop")
+        change = self._switch(refusing=refusing)
+        try:
+            asyncio.run_coroutine_threadsafe(change, loop).result(_SWITCHING_SECONDS)
+        except (RuntimeError, TimeoutError, CancelledError):
+            change.close()
+            raise WrongUseError("the server was stopped meanwhile") from None
 
     # ------------------------------------------------------------------ on its own loop
 
     @asynccontextmanager
     async def _serving(self) -> AsyncIterator[None]:
-        await self._bind(self._host, self._port)
-        await self._listen()
+        told = await asyncio.get_running_loop().getaddrinfo(
+            self._host, self._port, type=socket.SOCK_STREAM
+        )
+        family, _, _, _, address = told[0]
+        self._bind(family, address)
+        self._listen()
         try:
             yield
         finally:
@@ -152,10 +187,19 @@ class WebSocketServer:
                 connection.cut()
             await asyncio.gather(*self._clients)
 
-    async def _bind(self, host: str, port: int) -> None:
-        told = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        family, kind, protocol, _, address = told[0]
-        self._listener = socket.socket(family, kind, protocol)
+    async def _switch(self, *, refusing: bool) -> None:
+        if self._listener is None:
+            return  # it is just being stopped
+        if refusing:
+            family, address = self._listener.family, self._listener.getsockname()
+            self._forget()
+            self._bind(family, address)  # so that nobody is given the port as a free one
+        else:
+            self._listen()
+        self._refusing = refusing
+
+    def _bind(self, family: int, address: Any) -> None:
+        self._listener = socket.socket(family, socket.SOCK_STREAM)
         self._listener.setblocking(False)
         if os.name == "posix":  # elsewhere it would let two servers share a port
             self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -164,18 +208,13 @@ class WebSocketServer:
         except OSError:
             self._listener.close()
             raise
+        host, port = self._listener.getsockname()[:2]
+        self._address = (host, port)
 
-    async def _listen(self) -> None:
+    def _listen(self) -> None:
         if self._listener is not None:
             self._listener.listen(_BACKLOG)
             asyncio.get_running_loop().add_reader(self._listener, self._accept, self._listener)
-
-    async def _refuse(self) -> None:
-        """Keep the address, so that nobody else gets it, and don't listen."""
-        if self._listener is not None:
-            host, port = self._listener.getsockname()[:2]
-            self._forget()
-            await self._bind(host, port)
 
     def _forget(self) -> None:
         if self._listener is not None:
@@ -185,14 +224,27 @@ class WebSocketServer:
 
     def _accept(self, listener: socket.socket) -> None:
         # Not asyncio's server: stopped while it accepts, it leaves the socket to the collector.
-        with suppress(BlockingIOError, ConnectionError):
+        try:
             while True:
                 client, _ = listener.accept()
-                connection = Connection(Pipe(client, self.tls))
-                self.exchanges.add(connection.exchange)
-                task = asyncio.ensure_future(self._serve(connection))
-                self._clients[task] = connection
-                task.add_done_callback(self._clients.pop)
+                self._take(client)
+        except (BlockingIOError, ConnectionError):
+            pass
+        except OSError:  # no descriptor is left; who waits is taken when there is one again
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(listener)
+            loop.call_later(_RECOVERY_SECONDS, self._resume, listener)
+
+    def _resume(self, listener: socket.socket) -> None:
+        if listener is self._listener and not self._refusing:
+            asyncio.get_running_loop().add_reader(listener, self._accept, listener)
+
+    def _take(self, client: socket.socket) -> None:
+        connection = Connection(client, self.tls)
+        self.exchanges.add(connection.exchange)
+        task = asyncio.ensure_future(self._serve(connection))
+        self._clients[task] = connection
+        task.add_done_callback(self._clients.pop)
 
     async def _serve(self, connection: Connection) -> None:
         talk = asyncio.ensure_future(self._talk(connection))
@@ -214,9 +266,18 @@ class WebSocketServer:
                 await self._converse(connection)
         except InvalidState:
             await asyncio.Future()  # it spoke to a client that was closing, or closed it itself
-        except Exception as fault:  # noqa: BLE001  # a test's own code; told when the server ends
+        except asyncio.CancelledError:
+            connection.cut()
+            raise
+        except BaseException as fault:  # noqa: BLE001  # a test's own code, and its verdicts
             self._faults.append(fault)
             connection.cut()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    with suppress(RuntimeError):
+        return asyncio.get_running_loop()
+    return None
 
 
 class WebSocketUpstream:
@@ -267,14 +328,20 @@ class WebSocketUpstream:
             self._running = starting.pop_all()
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
         """Cut every connection and stop.
 
         Raises:
-            Exception: the first that the codec raised, or ``admit``, ``answer`` or ``leave``.
+            BaseException: the first that the codec raised, or a ``when``, or ``admit``,
+                ``answer`` or ``leave``. What the block raised goes before it.
         """
         self._certificate = None
-        self._running.close()
+        self._running.__exit__(exc_type, exc, traceback)
 
     @property
     def url(self) -> str:
@@ -311,15 +378,18 @@ class WebSocketUpstream:
         Args:
             steps: see ``modelplug.testing.steps``.
             times: for how many requests; None for all that come.
-            when: for which requests; None for any.
+            when: for which requests; None for any. It sees what was asked; but for a script
+                that answers a handshake there is only the handshake.
 
         Raises:
+            TypeError, ValueError: what can't be played.
             WrongUseError: the upstream isn't entered.
         """
+        script = Script(steps, when, times)
         refusing = Refuse() in steps
         self._server.refuse(refusing=refusing)
         if not refusing:
-            self._scripts.add(Script(steps, when, times))
+            self._scripts.add(script)
 
     def release(self, gate: str) -> None:
         """Open a gate."""
@@ -346,17 +416,14 @@ class WebSocketUpstream:
     # ------------------------------------------------------------------ scripts first
 
     def _admitted(self, request: RawRequest) -> Status | Hang | None:
-        steps = self._scripts.peek(request)
-        verdict = self._verdict(steps[0]) if steps else None
-        if verdict is None:
-            return self.admit(request)
-        self._scripts.take(request)
-        return verdict
+        steps = self._scripts.take_early(request, lambda steps: self._verdict(steps) is not None)
+        return self._verdict(steps) if steps else self.admit(request)
 
-    def _verdict(self, step: Step) -> Status | Hang | None:
-        if isinstance(step, Status | Hang):
-            return step
-        return self._codec.refusal(step) if isinstance(step, Fail) else None
+    def _verdict(self, steps: Sequence[Step]) -> Status | Hang | None:
+        first = steps[0] if steps else None
+        if isinstance(first, Status | Hang):
+            return first
+        return self._codec.refusal(first) if isinstance(first, Fail) else None
 
     async def _converse(self, connection: Connection) -> None:
         while connection.is_open:

@@ -20,7 +20,8 @@ import json
 import secrets
 import time
 from collections.abc import Mapping
-from typing import ClassVar, Self
+from types import TracebackType
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel
 
@@ -61,14 +62,15 @@ class SparkEmulator(WebSocketUpstream):
         app_id: str | None = None,
         api_key: str | None = None,
         api_secret: str | None = None,
-        **switches: object,
+        **switches: Any,
     ) -> None:
         self._account = Account(
             app_id=app_id or secrets.token_hex(4),
             api_key=api_key or secrets.token_hex(16),
             api_secret=api_secret or secrets.token_urlsafe(24),
         )
-        settings = Settings.model_validate({**switches, "account": self._account})
+        chosen = EmulatorSettings.model_validate(switches)
+        settings = Settings(**chosen.model_dump(), account=self._account)
         self._pace = settings.pace
         self._service = SparkService(settings)
         super().__init__(
@@ -79,9 +81,14 @@ class SparkEmulator(WebSocketUpstream):
         """As ``with`` does."""
         return self.__enter__()
 
-    async def __aexit__(self, *exc_info: object) -> None:
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         """As ``with`` does, off this loop."""
-        await asyncio.to_thread(self.__exit__, *exc_info)
+        await asyncio.to_thread(self.__exit__, exc_type, exc, traceback)
 
     def describe(self) -> Mapping[str, str]:
         """``url`` (an origin, to which a model's path is added), the account, and ``ca_file``.

@@ -9,7 +9,7 @@ refused uses nothing up (G).
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -41,7 +41,7 @@ class Limits:
         self._settings = settings
         self._spent: Counter[str] = Counter()
         self._asked: Counter[tuple[str, int]] = Counter()
-        self._recent: deque[float] = deque()
+        self._recent: list[float] = []
         self._running: dict[int, str | None] = {}
         self._entered = 0
 
@@ -90,11 +90,11 @@ class Limits:
             yield 10006, ""
 
     def _within_a_second(self, now: float) -> int:
-        return sum(1 for moment in self._recent if moment > now - 1)
+        # Both ways: a clock that was set back must not shut everybody out until it has caught up.
+        return sum(1 for moment in self._recent if abs(now - moment) < 1)
 
     def _forget(self, wish: Wish) -> None:
         """Drop what no limit asks for any more."""
-        while self._recent and self._recent[0] <= wish.now - 1:
-            self._recent.popleft()
+        self._recent = [moment for moment in self._recent if abs(wish.now - moment) < 1]
         for key in [key for key in self._asked if key[1] < wish.day]:
             del self._asked[key]

@@ -111,10 +111,10 @@ def _arguments(parameters: object, question: str) -> Mapping[str, object]:
         return {}
     known = parameters.get("properties")
     made: dict[str, object] = {}
-    for name in parameters["required"]:
+    for name in map(str, parameters["required"]):
         schema = known.get(name) if isinstance(known, dict) else None
         kind = schema.get("type") if isinstance(schema, dict) else None
-        made[str(name)] = _BY_TYPE.get(str(kind), question)
+        made[name] = _BY_TYPE.get(str(kind), question)
     return made
 
 

@@ -120,8 +120,8 @@ class SparkService:
         wrong = next(faults(inquiry), None) or self._limits.refusal(wish)
         if wrong is not None:
             return Answer(frames=[self._refused(wrong, message, now)], close=ending)
-        number = self._limits.enter(wish)
         answered = outcome(inquiry, sid_of(message, now))
+        number = self._limits.enter(wish)
         self._limits.spend(wish.domain, answered.tokens)
         return Answer(frames=answered.frames, close=ending, number=number)
 

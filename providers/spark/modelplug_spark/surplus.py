@@ -27,10 +27,10 @@ def surplus(message: bytes, request: Request) -> Iterator[str]:
     """
     try:
         whole: object = msgspec.json.decode(message)
+        found = list(_beyond(whole, msgspec.to_builtins(request), "$"))
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        yield "$"  # what decoding skipped can't be read, and it skips unknown fields alone
-        return
-    yield from _beyond(whole, msgspec.to_builtins(request), "$")
+        found = ["$"]  # what decoding skipped can't be read, and it skips unknown fields alone
+    yield from found
 
 
 def _beyond(whole: object, known: object, path: str) -> Iterator[str]:

@@ -29,8 +29,19 @@ def send_message(probe: socket.socket) -> None:
         send_message,
         lambda _: socket.create_connection(("example.invalid", 80)),
         lambda _: socket.getaddrinfo(b"example.invalid", 80),
+        lambda _: socket.gethostbyname("example.invalid"),
+        lambda _: socket.gethostbyaddr("192.0.2.1"),
     ],
-    ids=["connect", "connect_ex", "sendto", "sendmsg", "create_connection", "getaddrinfo"],
+    ids=[
+        "connect",
+        "connect_ex",
+        "sendto",
+        "sendmsg",
+        "create_connection",
+        "getaddrinfo",
+        "gethostbyname",
+        "gethostbyaddr",
+    ],
 )
 def test_whatever_goes_out_is_refused(use: Callable[[socket.socket], object]) -> None:
     """And told what it was."""
@@ -67,3 +78,24 @@ def test_a_real_backend_is_refused(base: str) -> None:
     )
     with no_network(), pytest.raises(WrongUseError, match="the test would use the network"):
         client.sync_generate("hi")
+
+
+@pytest.mark.parametrize("host", ["::ffff:127.0.0.1", "LOCALHOST", b"127.0.0.1", "127.9.9.9"])
+def test_this_machine_has_many_names(host: str | bytes) -> None:
+    """However it is spelled."""
+    with no_network():
+        assert socket.getaddrinfo(host, 80)
+
+
+def test_blocks_may_overlap() -> None:
+    """The strictest counts while they do, and the last one takes the guard away."""
+    before = socket.getaddrinfo
+    strict, lenient = no_network(loopback=False), no_network()
+    strict.__enter__()
+    lenient.__enter__()
+    with pytest.raises(WrongUseError):
+        socket.getaddrinfo("localhost", 80)
+    strict.__exit__(None, None, None)
+    assert socket.getaddrinfo("localhost", 80)
+    lenient.__exit__(None, None, None)
+    assert socket.getaddrinfo is before

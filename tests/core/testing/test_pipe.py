@@ -40,11 +40,15 @@ def pair() -> Iterator[Pair]:
 
 @asynccontextmanager
 async def connected(
-    pair: Pair, certificate: LocalCertificate, *, secure: bool
+    pair: Pair,
+    certificate: LocalCertificate,
+    *,
+    secure: bool,
+    sent: Callable[[int], None] = lambda _: None,
 ) -> AsyncIterator[tuple[Pipe, socket.socket]]:
     """An open pipe and its peer, which the standard library serves."""
     taken, peer = pair
-    pipe = Pipe(taken, certificate.context if secure else None)
+    pipe = Pipe(taken, tls=certificate.context if secure else None, sent=sent)
     if secure:
         trust = ssl.create_default_context(cafile=certificate.ca_file)
         wrap = asyncio.to_thread(trust.wrap_socket, peer, server_hostname="localhost")
@@ -92,7 +96,7 @@ async def test_an_untold_peer_refuses_the_certificate(
     """Which is an error at this end too."""
     taken, peer = pair
     trust = ssl.create_default_context()
-    opening = asyncio.ensure_future(Pipe(taken, certificate.context).open())
+    opening = asyncio.ensure_future(Pipe(taken, tls=certificate.context).open())
     with pytest.raises(ssl.SSLCertVerificationError):
         await asyncio.to_thread(trust.wrap_socket, peer, server_hostname="localhost")
     with pytest.raises(OSError, match=r"(?i)alert"):
@@ -112,17 +116,18 @@ async def test_a_peer_that_speaks_no_tls_is_an_error(
     peer.sendall(junk)
     hang_up(peer)
     with pytest.raises(OSError, match="SSL"):
-        await Pipe(taken, certificate.context).open()
+        await Pipe(taken, tls=certificate.context).open()
 
 
-async def test_junk_after_the_handshake_is_an_end(
+async def test_junk_after_the_handshake_is_an_error(
     pair: Pair, certificate: LocalCertificate
 ) -> None:
-    """What can't be deciphered is nothing that a client said."""
+    """What can't be deciphered is nothing that a client said, and no end either."""
     async with connected(pair, certificate, secure=True) as (pipe, peer):
         with socket.socket(fileno=peer.detach()) as bare:
             bare.sendall(b"no TLS at all")
-            assert await pipe.read() == b""
+            with pytest.raises(ssl.SSLError):
+                await pipe.read()
 
 
 @ways
@@ -184,15 +189,16 @@ async def test_a_peer_that_reads_nothing_holds_a_write_back(
     pair: Pair, certificate: LocalCertificate, *, secure: bool
 ) -> None:
     """Only what the system took is counted; the rest comes as the peer reads on."""
-    async with connected(pair, certificate, secure=secure) as (pipe, peer):
+    sent: list[int] = []
+    async with connected(pair, certificate, secure=secure, sent=sent.append) as (pipe, peer):
         writing = asyncio.ensure_future(pipe.write([bytes(4 * MUCH)]))
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(asyncio.shield(writing), 0.05)
-        assert 0 < pipe.accepted < 4 * MUCH
+        assert 0 < sum(sent) < 4 * MUCH
         reading = asyncio.ensure_future(asyncio.to_thread(read_all, peer))
         await writing
         pipe.finish()
-        assert len(await reading) == 4 * MUCH <= pipe.accepted
+        assert len(await reading) == 4 * MUCH <= sum(sent)
 
 
 async def test_a_write_that_is_given_up_leaves_nothing_on_the_loop(pair: Pair) -> None:
@@ -252,3 +258,13 @@ async def test_an_end_that_comes_late_is_none(pair: Pair) -> None:
         await pipe.read()
     for end in (pipe.finish, pipe.cut, pipe.reset, pipe.close):
         end()
+
+
+async def test_ending_it_wakes_a_write_that_waits(pair: Pair) -> None:
+    """A peer that neither reads nor leaves holds nobody up."""
+    pipe = Pipe(pair[0])
+    writing = asyncio.ensure_future(pipe.write([bytes(64 * MUCH)]))
+    await asyncio.sleep(0)
+    pipe.reset()
+    with pytest.raises(ConnectionAbortedError):
+        await writing

@@ -75,7 +75,7 @@ def test_a_manner_changes_no_message(upstream: WebSocketUpstream, manner: Step) 
 def test_fragments_are_frames_of_one_message(upstream: WebSocketUpstream) -> None:
     """The first says what it is, the last that it is the last; a ping stands between."""
     told = raw(upstream, Fragment(2, ping_between=True), "a", CutFrame(0))
-    assert told == b'\x01\x07{"text"' + b"\x89\x07between" + b'\x80\x06: "a"}'
+    assert told == b'\x01\x06{"text' + b"\x89\x07between" + b'\x80\x07": "a"}'
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from modelplug import (
     ContentFilterError,
     Delta,
     Finish,
+    FirstDeltaTimeoutError,
     HandshakeError,
     IdleTimeoutError,
     ProxyLLMError,
@@ -98,8 +99,6 @@ async def test_a_gate_holds_an_answer_back() -> None:
 @pytest.mark.parametrize(
     ("step", "kind"),
     [
-        (Refuse(), ConnectError),
-        (Status(502), HandshakeError),
         (Reset(), ConnectionLostError),
         (CutFrame(), ConnectionLostError),
         (CloseCode(1011), ConnectionLostError),
@@ -122,7 +121,23 @@ def test_a_fault_is_the_error_that_a_wire_would_make_of_it(
 
 
 @directions
-@pytest.mark.parametrize("step", [Silence(), KeepAlive(), Hang()], ids=str)
+@pytest.mark.parametrize(
+    ("step", "kind"),
+    [(Refuse(), ConnectError), (Status(502), HandshakeError), (Hang(), FirstDeltaTimeoutError)],
+    ids=["refuse", "status", "hang"],
+)
+def test_a_fault_may_come_before_any_answer(
+    ask: Ask, step: Step, kind: type[ProxyLLMError]
+) -> None:
+    """Where a wire would have its handshake."""
+    model = ScriptedClient(params=ProxyModelParameters(timeouts=Timeouts(first_delta=0.02)))
+    model.play(step)
+    with pytest.raises(kind):
+        ask(model, "?")
+
+
+@directions
+@pytest.mark.parametrize("step", [Silence(), KeepAlive()], ids=str)
 def test_silence_lasts_until_a_clock_ends_it(ask: Ask, step: Step) -> None:
     """Pings are no progress."""
     params = ProxyModelParameters(timeouts=Timeouts(idle=0.02))

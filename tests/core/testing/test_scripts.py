@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from modelplug.testing import Hang
 from modelplug.testing.scripts import Script, Scripts
 
 
@@ -31,7 +34,34 @@ def test_a_script_may_be_for_some_requests_alone() -> None:
     assert [scripts.take(request) for request in ("B", "A")] == [["b"], ["a"]]
 
 
-def test_looking_takes_nothing() -> None:
-    """What is seen is what is taken next."""
-    scripts = queue(Script(["a"]))
-    assert [scripts.peek("?"), scripts.take("?"), scripts.peek("?")] == [["a"], ["a"], None]
+def test_a_beginning_takes_what_is_for_beginnings() -> None:
+    """A script that is for later keeps its place, and what stands behind it."""
+    scripts = queue(Script([Hang()]), Script(["a"]), Script([Hang()]))
+    takes = [scripts.take_early("?", lambda steps: steps[0] == Hang()) for _ in range(2)]
+    assert takes == [[Hang()], None]
+    assert [scripts.take("?"), scripts.take("?")] == [["a"], [Hang()]]
+
+
+def test_a_script_that_wants_to_see_the_request_is_not_asked_too_early() -> None:
+    """It is passed over."""
+    scripts = queue(Script(["a"], when=lambda _: 1 / 0 > 0), Script([Hang()]))
+    assert scripts.take_early("?", lambda steps: steps[0] == Hang()) == [Hang()]
+
+
+def test_a_script_may_queue_another() -> None:
+    """While it is asked whether it is for a request."""
+    scripts: Scripts[str] = Scripts()
+
+    def suits(_: str) -> bool:
+        scripts.add(Script(["b"]))
+        return True
+
+    scripts.add(Script(["a"], when=suits))
+    assert [scripts.take("?"), scripts.take("?")] == [["a"], ["b"]]
+
+
+@pytest.mark.parametrize("times", [0, -1])
+def test_a_script_is_played_at_least_once(times: int) -> None:
+    """Anything else is a slip."""
+    with pytest.raises(ValueError, match="times"):
+        Script(["a"], times=times)

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError
 from typing import get_args
 
 import pytest
 
 from modelplug import Delta, Finish
-from modelplug.testing import Fail, Gate, Status, Step, steps
+from modelplug.testing import (
+    CloseCode,
+    CutFrame,
+    Drip,
+    Fail,
+    Fragment,
+    Garbage,
+    Gate,
+    Hang,
+    Refuse,
+    Reset,
+    Split,
+    Status,
+    Step,
+    steps,
+)
 
 OWN = [each for each in get_args(Step) if each not in (str, Delta, Finish)]
 
@@ -42,3 +58,40 @@ def test_details_are_given_by_keyword() -> None:
     assert Gate("more").name == "more"
     with pytest.raises(TypeError):
         Fail("quota", "text")  # type: ignore[call-arg]  # what is shown to be refused
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Drip(-1),
+        lambda: Split(-1),
+        lambda: Fragment(0),
+        lambda: Status(99),
+        lambda: CloseCode(1005),
+        lambda: CloseCode(1000, "x" * 124),
+        lambda: CutFrame(1),
+        lambda: CutFrame(-0.5),
+        lambda: Garbage("odd"),  # type: ignore[arg-type]  # what is shown to be refused
+        lambda: Fail("ratelimit"),  # type: ignore[arg-type]  # the same
+    ],
+    ids=["drip", "split", "fragment", "status", "code", "reason", "cut", "cut-", "garbage", "fail"],
+)
+def test_what_cant_be_played_is_refused_when_it_is_made(make: Callable[[], object]) -> None:
+    """Not when a client waits for it."""
+    with pytest.raises(ValueError, match="can't be played"):
+        make()
+
+
+@pytest.mark.parametrize("wrong", [["a", Finish()], Reset, 7, None], ids=repr)
+def test_what_is_no_step_is_refused(wrong: object) -> None:
+    """A list without its star, a class without its brackets."""
+    with pytest.raises(TypeError, match="no step"):
+        steps.check(["a", wrong])
+
+
+@pytest.mark.parametrize("early", [Refuse(), Hang(), Status(503)], ids=repr)
+def test_what_comes_before_an_answer_stands_alone(early: Step) -> None:
+    """Nothing could be said before it, or after it."""
+    steps.check([early])
+    with pytest.raises(ValueError, match="alone"):
+        steps.check(["a", early])

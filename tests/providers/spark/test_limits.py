@@ -165,3 +165,10 @@ def test_the_running_count_returns_to_nothing(limit: int, events: Iterable[int |
     for number in running:
         state.release(number)
     assert state.running == 0
+
+
+def test_a_clock_that_is_set_back_shuts_nobody_out() -> None:
+    """Seconds that are yet to come count for nothing."""
+    state = limits(per_second=1)
+    state.enter(wish(MIDNIGHT + 3600))
+    assert state.refusal(wish()) is None

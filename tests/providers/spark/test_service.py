@@ -415,3 +415,15 @@ def test_any_question_has_an_answer(
     service = serving(hosted=("r1",), role_order=order, out_of_range=out_of_range)
     answer = service.ask(place[0], encoded(question), NOW)
     assert json.loads(answer.frames[-1].message)["header"]["status"] == 2
+
+
+@pytest.mark.parametrize("required", [[["a"]], [{}], [None], ["a", 1]])
+def test_odd_functions_are_answered(required: list[object]) -> None:
+    """A schema that makes no sense is the caller's affair, and holds no place."""
+    properties = {"a": {"type": "string"}}
+    parameters = {"properties": properties, "required": required}
+    message = json.loads(asked("What of the sky?"))
+    message["payload"]["functions"] = {"text": [{"name": "sky", "parameters": parameters}]}
+    service = SparkService(Settings(account=ACCOUNT, concurrent=1))
+    service.done(service.ask("/v3.5/chat", encoded(message), NOW))
+    assert service.running == 0

@@ -66,3 +66,13 @@ def test_what_cannot_be_read_is_no_known_field() -> None:
     """Decoding the known ones skipped it."""
     message = encoded(full())[:-1] + b',"x":1e999}'
     assert found(message) == ["$"]
+
+
+def test_what_is_nested_too_deeply_is_surplus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it could be decoded, but not looked into: no message brings the service down."""
+
+    def too_deep(*_: object) -> object:
+        raise RecursionError
+
+    monkeypatch.setattr("msgspec.to_builtins", too_deep)
+    assert found(encoded(full())) == ["$"]
