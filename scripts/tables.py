@@ -17,7 +17,7 @@ from pathlib import Path
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from modelplug_spark.settings import EmulatorSettings
+from modelplug_spark.emulation.settings import EmulatorSettings
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 COMMAND = "make tables"

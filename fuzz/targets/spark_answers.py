@@ -6,9 +6,9 @@ An input is messages, a line each, on the path that Spark Lite and hosted models
 from __future__ import annotations
 
 from fuzz.mutation import json_lines as mutate
+from modelplug_spark.emulation.gateway import Account
+from modelplug_spark.emulation.service import Settings, SparkService
 from modelplug_spark.frames import decode_response
-from modelplug_spark.gateway import Account
-from modelplug_spark.service import Settings, SparkService
 
 __all__ = ["check", "mutate"]
 

@@ -13,6 +13,7 @@ import msgspec
 
 from modelplug import Delta, Finish, ToolCallDelta, Usage
 from modelplug.testing import Fail, FailKind, RawRequest, Status
+from modelplug_spark.emulation.service import sid_of
 from modelplug_spark.frames import (
     Choices,
     ChoicesText,
@@ -23,7 +24,6 @@ from modelplug_spark.frames import (
     UsageBlock,
     encode_response,
 )
-from modelplug_spark.service import sid_of
 from modelplug_spark.sources import plugins_of
 
 __all__ = ["CODES", "SparkCodec"]

@@ -28,10 +28,10 @@ from pydantic import BaseModel
 from modelplug.testing import RawRequest, Status
 from modelplug.testing.websocket import Connection, WebSocketUpstream
 from modelplug_spark.codec import SparkCodec
-from modelplug_spark.engine import Frame
-from modelplug_spark.gateway import Account
-from modelplug_spark.service import Answer, Settings, SparkService
-from modelplug_spark.settings import EmulatorSettings
+from modelplug_spark.emulation.engine import Frame
+from modelplug_spark.emulation.gateway import Account
+from modelplug_spark.emulation.service import Answer, Settings, SparkService
+from modelplug_spark.emulation.settings import EmulatorSettings
 
 __all__ = ["SparkEmulator"]
 

@@ -47,10 +47,10 @@ from modelplug.testing import CloseCode, CutFrame, Fail, Garbage, Gate, Message,
 from modelplug.testing.websocket import Connection, WebSocketUpstream
 from modelplug_spark import SparkLLMClient
 from modelplug_spark.codec import SparkCodec
+from modelplug_spark.emulation.gateway import Account
+from modelplug_spark.emulation.service import Settings, SparkService
 from modelplug_spark.emulator import SparkEmulator
-from modelplug_spark.gateway import Account
 from modelplug_spark.models import MODELS
-from modelplug_spark.service import Settings, SparkService
 from modelplug_spark.signing import date_of
 from tests.providers.spark.wire import COUNTS, SID, encoded, error, frame
 from tests.support.leaks import our_locals

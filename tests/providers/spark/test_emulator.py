@@ -28,7 +28,7 @@ from modelplug import (
 from modelplug.testing import Reset
 from modelplug_spark.emulator import SparkEmulator
 from modelplug_spark.signing import date_of, derived, sign
-from tests.providers.spark.test_service import asked
+from tests.providers.spark.emulation.test_service import asked
 
 PATH = "/v3.5/chat"
 

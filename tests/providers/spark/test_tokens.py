@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelplug import ModelMessage, ProxyModelParameters, ProxyTokenizer, TokenCount, TokenCounter
-from modelplug_spark import answers
 from modelplug_spark.client import SparkLLMClient
+from modelplug_spark.emulation import answers
 from modelplug_spark.tokens import SparkTokenizer, tokens
 
 TOKENIZER = SparkTokenizer()

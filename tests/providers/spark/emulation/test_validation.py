@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from modelplug_spark.faults import Fault
+from modelplug_spark.emulation.faults import Fault
+from modelplug_spark.emulation.validation import CHECKS, faults
 from modelplug_spark.models import find
-from modelplug_spark.validation import CHECKS, faults
-from tests.providers.spark.test_inquiry import inquired
+from tests.providers.spark.emulation.test_inquiry import inquired
 from tests.providers.spark.wire import encoded, golden
 
 NOW = 1_795_255_200.25

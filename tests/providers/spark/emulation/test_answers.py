@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelplug_spark.answers import chunks, compose, cut, tokens
+from modelplug_spark.emulation.answers import chunks, compose, cut, tokens
 from modelplug_spark.frames import Turn
 
 DOCUMENT = """

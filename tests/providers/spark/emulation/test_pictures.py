@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from modelplug_spark.emulation.pictures import wrong_images
 from modelplug_spark.images import IMAGE_BYTES
 from modelplug_spark.models import find
-from modelplug_spark.pictures import wrong_images
-from tests.providers.spark.test_inquiry import inquired
+from tests.providers.spark.emulation.test_inquiry import inquired
 from tests.providers.spark.wire import encoded, golden
 
 FIRST = "one image must be the first content"

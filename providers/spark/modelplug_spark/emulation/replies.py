@@ -13,7 +13,7 @@ from dataclasses import KW_ONLY, dataclass
 import msgspec
 from msgspec import UNSET
 
-from modelplug_spark.answers import compose, cut, tokens
+from modelplug_spark.emulation.answers import compose, cut, tokens
 from modelplug_spark.frames import FunctionCall, Request, Turn, WebSearch
 from modelplug_spark.images import image_data
 from modelplug_spark.sparkmodel import SparkModel

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelplug_spark.gateway import CHECKS, Account, Refused, Upgrade, refusal
-from modelplug_spark.settings import EmulatorSettings
+from modelplug_spark.emulation.gateway import CHECKS, Account, Refused, Upgrade, refusal
+from modelplug_spark.emulation.settings import EmulatorSettings
 
 NOW = 1_795_255_200.0
 DATE = "Sat, 21 Nov 2026 10:00:00 GMT"

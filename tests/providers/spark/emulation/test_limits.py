@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelplug_spark.limits import Limits, Wish
-from modelplug_spark.settings import EmulatorSettings
+from modelplug_spark.emulation.limits import Limits, Wish
+from modelplug_spark.emulation.settings import EmulatorSettings
 
 MIDNIGHT = 1_795_276_800.0  # Sun, 22 Nov 2026 00:00 in Beijing
 

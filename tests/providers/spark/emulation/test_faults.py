@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelplug_spark.codes import MEANINGS
-from modelplug_spark.faults import INVENTED, TEXTS, Fault, fault, misfit
+from modelplug_spark.emulation.faults import INVENTED, TEXTS, Fault, fault, misfit
 from modelplug_spark.frames import Misfit, decode_request
 
 NOW = 1_795_255_200.25

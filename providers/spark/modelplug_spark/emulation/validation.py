@@ -17,12 +17,12 @@ from typing import Final, TypeAlias
 
 from msgspec import UNSET
 
-from modelplug_spark.faults import Fault, fault
-from modelplug_spark.inquiry import Inquiry
+from modelplug_spark.emulation.faults import Fault, fault
+from modelplug_spark.emulation.inquiry import Inquiry
+from modelplug_spark.emulation.pictures import wrong_images
+from modelplug_spark.emulation.ranges import outside
+from modelplug_spark.emulation.surplus import surplus
 from modelplug_spark.models import MODELS
-from modelplug_spark.pictures import wrong_images
-from modelplug_spark.ranges import outside
-from modelplug_spark.surplus import surplus
 
 __all__ = ["CHECKS", "faults"]
 

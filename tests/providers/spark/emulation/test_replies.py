@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from modelplug import ModelOutput, ModelRequest, UnsupportedOptionError
+from modelplug_spark.emulation.replies import reply
 from modelplug_spark.emulator import SparkEmulator
 from modelplug_spark.frames import Request, decode_request
 from modelplug_spark.models import find
-from modelplug_spark.replies import reply
+from tests.providers.spark.emulation.test_service import asked
 from tests.providers.spark.test_client import emulated
-from tests.providers.spark.test_service import asked
 
 WEATHER = {
     "name": "weather",

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelplug_spark.engine import Outcome, outcome
-from modelplug_spark.inquiry import Inquiry, model_at
+from modelplug_spark.emulation.engine import Outcome, outcome
+from modelplug_spark.emulation.inquiry import Inquiry, model_at
+from modelplug_spark.emulation.settings import EmulatorSettings
 from modelplug_spark.models import find
-from modelplug_spark.settings import EmulatorSettings
-from tests.providers.spark.test_inquiry import inquired
-from tests.providers.spark.test_service import asked
+from tests.providers.spark.emulation.test_inquiry import inquired
+from tests.providers.spark.emulation.test_service import asked
 
 QUESTION = "Does anybody know gunpowder?"
 

@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from modelplug_spark.faults import BEIJING, Fault, fault
-from modelplug_spark.settings import EmulatorSettings
+from modelplug_spark.emulation.faults import BEIJING, Fault, fault
+from modelplug_spark.emulation.settings import EmulatorSettings
 
 __all__ = ["Limits", "Wish"]
 

@@ -20,7 +20,7 @@ from hmac import compare_digest
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
-from modelplug_spark.settings import EmulatorSettings
+from modelplug_spark.emulation.settings import EmulatorSettings
 from modelplug_spark.signing import TOLERANCE, seconds_of, signature, signed_text
 
 __all__ = ["Account", "Refused", "Upgrade", "refusal"]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from modelplug_spark.answers import chunks
-from modelplug_spark.faults import INVENTED, Fault
+from modelplug_spark.emulation.answers import chunks
+from modelplug_spark.emulation.faults import INVENTED, Fault
+from modelplug_spark.emulation.replies import Reply
+from modelplug_spark.emulation.settings import EmulatorSettings
 from modelplug_spark.frames import (
     Choices,
     ChoicesText,
@@ -14,8 +16,6 @@ from modelplug_spark.frames import (
     ResponsePayload,
     UsageBlock,
 )
-from modelplug_spark.replies import Reply
-from modelplug_spark.settings import EmulatorSettings
 from modelplug_spark.sources import plugins_of
 
 __all__ = ["numbered", "payloads", "refused"]

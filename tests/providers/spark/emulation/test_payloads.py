@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelplug_spark.faults import INVENTED, TEXTS, Fault
+from modelplug_spark.emulation.faults import INVENTED, TEXTS, Fault
+from modelplug_spark.emulation.payloads import numbered, payloads, refused
+from modelplug_spark.emulation.replies import Reply
+from modelplug_spark.emulation.settings import EmulatorSettings
 from modelplug_spark.frames import FunctionCall
-from modelplug_spark.payloads import numbered, payloads, refused
-from modelplug_spark.replies import Reply
-from modelplug_spark.settings import EmulatorSettings
 
 USAGE = {"total_tokens": 1}
 SOURCES = ({"index": 1, "url": "https://spark.example/1", "title": "x"},)

@@ -11,13 +11,13 @@ from typing import Final, NamedTuple
 
 from msgspec import UNSET
 
-from modelplug_spark.answers import tokens
-from modelplug_spark.audits import has_word, output_of, passed
-from modelplug_spark.faults import Fault, fault
+from modelplug_spark.emulation.answers import tokens
+from modelplug_spark.emulation.audits import has_word, output_of, passed
+from modelplug_spark.emulation.faults import Fault, fault
+from modelplug_spark.emulation.inquiry import Inquiry, is_hosted
+from modelplug_spark.emulation.payloads import numbered, payloads, refused
+from modelplug_spark.emulation.replies import reply
 from modelplug_spark.frames import Response, ResponsePayload, encode_response
-from modelplug_spark.inquiry import Inquiry, is_hosted
-from modelplug_spark.payloads import numbered, payloads, refused
-from modelplug_spark.replies import reply
 
 __all__ = ["Frame", "Outcome", "outcome"]
 

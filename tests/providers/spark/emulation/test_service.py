@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelplug_spark.gateway import Account, Refused
+from modelplug_spark.emulation.gateway import Account, Refused
+from modelplug_spark.emulation.service import Answer, Settings, SparkService, sid_of
 from modelplug_spark.models import MODELS, SparkModel
-from modelplug_spark.service import Answer, Settings, SparkService, sid_of
 from modelplug_spark.signing import date_of, sign
 from tests.providers.spark.wire import encoded, golden
 

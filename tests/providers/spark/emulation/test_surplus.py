@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from modelplug_spark.emulation.surplus import surplus
 from modelplug_spark.frames import Request, decode_request
-from modelplug_spark.surplus import surplus
 from tests.providers.spark.wire import encoded, golden
 
 

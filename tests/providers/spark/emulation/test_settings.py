@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from modelplug_spark.settings import EmulatorSettings
+from modelplug_spark.emulation.settings import EmulatorSettings
 
 FIELDS = EmulatorSettings.model_fields
 

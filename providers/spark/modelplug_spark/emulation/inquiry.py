@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
 
-from modelplug_spark.faults import Fault, fault
+from modelplug_spark.emulation.faults import Fault, fault
+from modelplug_spark.emulation.settings import EmulatorSettings
 from modelplug_spark.frames import Request
 from modelplug_spark.models import MODELS, SparkModel, hosted
-from modelplug_spark.settings import EmulatorSettings
 from modelplug_spark.sparkmodel import Range
 
 __all__ = ["Inquiry", "is_hosted", "is_served", "model_at"]

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from modelplug_spark.emulation.inquiry import Inquiry, is_hosted, is_served, model_at
+from modelplug_spark.emulation.settings import EmulatorSettings
 from modelplug_spark.frames import Request, decode_request
-from modelplug_spark.inquiry import Inquiry, is_hosted, is_served, model_at
 from modelplug_spark.models import MODELS, SparkModel, find
-from modelplug_spark.settings import EmulatorSettings
 from tests.providers.spark.wire import encoded, golden
 
 LITE = "/v1.1/chat"

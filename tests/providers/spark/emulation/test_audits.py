@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelplug_spark.audits import has_word, output_of, passed
+from modelplug_spark.emulation.audits import has_word, output_of, passed
 from modelplug_spark.frames import Choices, ChoicesText, FunctionCall, ResponsePayload
 
 

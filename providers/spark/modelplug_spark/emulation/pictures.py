@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from modelplug_spark.faults import Fault, fault
+from modelplug_spark.emulation.faults import Fault, fault
+from modelplug_spark.emulation.inquiry import Inquiry
 from modelplug_spark.images import IMAGE_BYTES, image_data, measured
-from modelplug_spark.inquiry import Inquiry
 
 __all__ = ["wrong_images"]
 

@@ -12,16 +12,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from modelplug_spark.engine import Frame, outcome
-from modelplug_spark.faults import Fault, fault, misfit
+from modelplug_spark.emulation.engine import Frame, outcome
+from modelplug_spark.emulation.faults import Fault, fault, misfit
+from modelplug_spark.emulation.gateway import Account, Refused, Upgrade, refusal
+from modelplug_spark.emulation.inquiry import Inquiry, is_hosted, is_served, model_at
+from modelplug_spark.emulation.limits import Limits, Wish
+from modelplug_spark.emulation.payloads import refused
+from modelplug_spark.emulation.ranges import clamped
+from modelplug_spark.emulation.settings import EmulatorSettings
+from modelplug_spark.emulation.validation import faults
 from modelplug_spark.frames import Misfit, decode_request, encode_response
-from modelplug_spark.gateway import Account, Refused, Upgrade, refusal
-from modelplug_spark.inquiry import Inquiry, is_hosted, is_served, model_at
-from modelplug_spark.limits import Limits, Wish
-from modelplug_spark.payloads import refused
-from modelplug_spark.ranges import clamped
-from modelplug_spark.settings import EmulatorSettings
-from modelplug_spark.validation import faults
 
 __all__ = ["Answer", "Ending", "Frame", "Settings", "SparkService", "sid_of"]
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelplug_spark.emulation.ranges import clamped, outside
 from modelplug_spark.frames import Request, decode_request
 from modelplug_spark.models import MODELS, SparkModel, find
-from modelplug_spark.ranges import clamped, outside
 from tests.providers.spark.wire import golden
 
 NAMES = (
