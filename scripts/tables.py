@@ -12,15 +12,33 @@ A document says which table it wants, and the table stands between the two marks
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields as fields_of
 from pathlib import Path
 
 from pydantic import BaseModel
 from pydantic_core import to_json
 
+from modelplug import ModelRequest, ProxyModelParameters, Timeouts
+from modelplug.configfile import CONFIG_VARIABLE
+from modelplug.params import RequestDefaults
+from modelplug.registry import ALLOW_VARIABLE, OFF_VARIABLE, registry
+from modelplug.settings import NO_OPTIONS
 from modelplug_spark.emulation.settings import EmulatorSettings
+from modelplug_spark.options import SparkOptions
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 COMMAND = "make tables"
+
+NOT_SPELLED = NO_OPTIONS
+"""Params that a config string can't say as an option."""
+
+VARIABLES = {
+    "MODELPLUG_BACKEND": "the command line's config string where `-b` gives none",
+    CONFIG_VARIABLE: "the file with profiles, instead of looking for one; `none` is no file",
+    ALLOW_VARIABLE: "names of backends, with commas: no other is seen, let alone imported",
+    OFF_VARIABLE: "set to anything: no plugin at all is seen",
+}
+"""Those of modelplug itself."""
 
 _MARKED = re.compile(r"(<!-- table: ([a-z-]+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
 
@@ -29,6 +47,62 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """A Markdown table."""
     lines = [[*header], ["---"] * len([*header]), *([*row] for row in rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def attributes(owner: type) -> Mapping[str, str]:
+    """What a class's docstring says of its attributes; one entry may be for several names."""
+    told: dict[str, str] = {}
+    section = (owner.__doc__ or "").partition("Attributes:")[2].partition("\n\n")[0]
+    for entry in re.split(r"\n(?=        \S)", section):
+        for part in re.split(r"; (?=\w+: )", " ".join(entry.split())):
+            names, mark, text = part.partition(": ")
+            if mark:
+                text = text.rstrip(".").replace("``", "`")
+                told.update(dict.fromkeys(names.split(", "), text))
+    return told
+
+
+def params() -> str:
+    """What makes a client: the keyword, its short name for config strings, what it does."""
+    told = attributes(ProxyModelParameters)
+    rows = []
+    for name in ProxyModelParameters.model_fields:
+        short = "" if name in NOT_SPELLED else f"`{name.removeprefix('proxy_')}`"
+        rows.append([f"`{name}`", short, told[name]])
+    return table(["params field", "in config strings and profiles", "what it is"], rows)
+
+
+def defaults() -> str:
+    """What a request that sets nothing gets."""
+    told = attributes(ModelRequest)
+    rows = [[f"`{name}`", told[name]] for name in RequestDefaults.model_fields]
+    return table(["name", "what it is"], rows)
+
+
+def clocks() -> str:
+    """The clocks, with the seconds that they allow unless somebody says otherwise."""
+    told = attributes(Timeouts)
+    rows = [[f"`{each.name}`", str(each.default), told[each.name]] for each in fields_of(Timeouts)]
+    return table(["clock", "seconds", "what it limits"], rows)
+
+
+def options(model: type[BaseModel]) -> str:
+    """The options of a backend."""
+    told = attributes(model)
+    rows = [[f"`{name}`", told[name]] for name in model.model_fields]
+    return table(["option", "what it does"], rows)
+
+
+def variables() -> str:
+    """The environment variables of modelplug itself, and of our backends."""
+    rows = [[f"`{name}`", what] for name, what in VARIABLES.items()]
+    for plugin in registry().backends():
+        backend = registry().load(plugin.name, plugin.dist)
+        rows += [
+            [f"`{variable}`", f"`{field}` of `{plugin.name}`"]
+            for field, variable in backend.environment.items()
+        ]
+    return table(["variable", "what it sets"], rows)
 
 
 def fields(model: type[BaseModel]) -> str:
@@ -43,6 +117,11 @@ def fields(model: type[BaseModel]) -> str:
 
 TABLES: Mapping[str, Callable[[], str]] = {
     "emulator-settings": lambda: fields(EmulatorSettings),
+    "environment": variables,
+    "params": params,
+    "request-defaults": defaults,
+    "spark-options": lambda: options(SparkOptions),
+    "timeouts": clocks,
 }
 """What there is, by name."""
 

@@ -10,6 +10,12 @@ from modelplug.testing.websocket import WebSocketUpstream
 from modelplug_spark.codec import SparkCodec
 
 
+@pytest.fixture(autouse=True)
+def no_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No modelplug.toml of the developer's own has a say."""
+    monkeypatch.setenv("MODELPLUG_CONFIG", "none")
+
+
 @pytest.fixture
 def upstream() -> Iterator[WebSocketUpstream]:
     """A running service that says what a test has it play, in Spark's words."""

@@ -45,7 +45,7 @@ PARTS: tuple[Part, ...] = ("fields", "defaults", "options", "clocks")
 
 CLOCKS = tuple(each.name for each in fields(Timeouts))
 
-_NO_OPTIONS = frozenset(
+NO_OPTIONS = frozenset(
     {"backend", "profile", "options", "defaults", "timeouts", "proxyllm_backend"}
 )
 """Names that a config string chooses by its form, or can't spell."""
@@ -133,7 +133,7 @@ class Settings:
             UnsupportedOptionError: a name that belongs elsewhere, or is spelled out.
         """
         for name in target.options:
-            if name.startswith("proxy_") or name in _NO_OPTIONS:
+            if name.startswith("proxy_") or name in NO_OPTIONS:
                 raise UnsupportedOptionError(
                     f"{name} is no option of a config string",
                     hint=f"write {name.removeprefix('proxy_')}" if "_" in name else None,

@@ -11,12 +11,6 @@ from modelplug.registry import registry
 from tests.support.dists import on_path
 
 
-@pytest.fixture(autouse=True)
-def no_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No modelplug.toml of the developer's own has a say."""
-    monkeypatch.setenv("MODELPLUG_CONFIG", "none")
-
-
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of ``sys.path`` for made-up distributions; the registry looks anew."""

@@ -2,82 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
-from urllib.parse import quote
 
 import click
 
 from modelplug.cli.logs import log_plainly
 from modelplug.cli.terminal import Answer, one_line, to_json, write
-from modelplug.configstring import ConfigString, Value
 from modelplug.delta import Usage
-from modelplug.errors import ConfigError, ConfigSyntaxError, ProxyLLMError
+from modelplug.errors import ProxyLLMError
 from modelplug.factory import new_client
 from modelplug.messages import ModelMessage
 from modelplug.output import ModelInferenceMetrics, ModelOutput
-from modelplug.params import read_variable
 from modelplug.request import ModelRequest, ModelRequestContext
 
-__all__ = ["answer", "chosen"]
-
-BACKEND_VARIABLE = "MODELPLUG_BACKEND"
+__all__ = ["answer"]
 
 Config: TypeAlias = str | Mapping[str, object]
 """What a client is made from; see new_client."""
-
-_AS_IT_IS = "!\"#$%'()*+,-./:;<=>@[\\]^_`{}~"
-"""What a value of ``-o`` may mean to the grammar: all of ASCII but blanks and ?, & and |."""
-
-
-def chosen(config: str | None, options: Sequence[str]) -> str:
-    """The config string of ``-b``, or else of the environment, with ``-o``'s options in.
-
-    Raises:
-        click.UsageError: there is none, or an option can't be read.
-        ConfigSyntaxError: the config string can't be read.
-    """
-    config = config or read_variable(BACKEND_VARIABLE)
-    if not config:
-        raise click.UsageError(
-            f"no backend is chosen: give -b CONFIG, or set {BACKEND_VARIABLE}"
-            " ('modelplug backends' lists what is installed)"
-        )
-    if not options:
-        return config
-    added = _read(options)
-    targets = ConfigString.parse(config).targets
-    if any(target.profile for target in targets):
-        raise click.UsageError("-o can't be added to a profile: set the option there")
-    changed = [replace(target, options={**target.options, **added}) for target in targets]
-    return str(ConfigString(targets=tuple(changed)))
-
-
-def _read(options: Sequence[str]) -> dict[str, Value]:
-    added: dict[str, Value] = {}
-    for option in options:
-        name, mark, value = option.partition("=")
-        if not mark or name in added:  # neither is repeated: it may be a key, pasted by mistake
-            told = "a name is given twice" if mark else "write NAME=VALUE"
-            raise click.BadParameter(told, param_hint="-o")
-        added[name] = _value(name, value)
-    return added
-
-
-def _value(name: str, text: str) -> Value:
-    """What ``-o`` means, by the config string's own grammar; no error shows the value."""
-    try:
-        option = f"{name}={quote(text, safe=_AS_IT_IS)}"
-        return ConfigString.parse(f"x?{option}").targets[0].options[name]
-    except ConfigSyntaxError as error:
-        # Its message names a column of the text above, which nobody has written.
-        told = f"{name}: {error.hint}"
-    except ConfigError as error:
-        told = error.message
-    except (UnicodeEncodeError, KeyError):  # no UTF-8, or a name with marks of the grammar in it
-        told = "write NAME=VALUE"
-    raise click.BadParameter(told, param_hint="-o")
 
 
 def answer(config: Config, prompt: str, *, system: str | None, form: str, verbose: bool) -> None:

@@ -9,9 +9,15 @@ import click
 
 from modelplug.cli.ask import ask
 from modelplug.cli.backends import backends
+from modelplug.cli.chat import chat
+from modelplug.cli.completion import completion, offer_backends
 from modelplug.cli.emulate import emulate
+from modelplug.cli.explain import explain
 from modelplug.cli.failure import outcome
+from modelplug.cli.models import models
+from modelplug.cli.profiles import profiles
 from modelplug.cli.terminal import write_anything
+from modelplug.cli.tokens import tokens
 
 __all__ = ["app"]
 
@@ -68,5 +74,6 @@ def app() -> None:
     """
 
 
-for command in (ask, backends, emulate):
+for command in (ask, backends, chat, completion, emulate, explain, models, profiles, tokens):
+    offer_backends(command)
     app.add_command(command)

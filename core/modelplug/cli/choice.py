@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from modelplug.cli.answer import BACKEND_VARIABLE, chosen
+import click
+
 from modelplug.cli.options import read_options
 from modelplug.configstring import ConfigString, Target
 from modelplug.params import read_variable
 from modelplug.profiles import Profile, read_profiles
 
-__all__ = ["choice"]
+__all__ = ["choice", "chosen"]
+
+_BACKEND_VARIABLE = "MODELPLUG_BACKEND"
 
 
 def choice(
@@ -29,7 +33,7 @@ def choice(
     """
     profile = profile.removeprefix("@") if profile else None
     if not config and profile is None:
-        config = read_variable(BACKEND_VARIABLE)
+        config = read_variable(_BACKEND_VARIABLE)
     if config and profile is None:
         profile = _profile_of(config)
         config = None if profile is not None else config
@@ -40,6 +44,29 @@ def choice(
     if meant is None:
         return {"backend": chosen(None, options)}  # says what there is to do
     return {"backend": _with(options, meant) if options else None, "profile": profile}
+
+
+def chosen(config: str | None, options: Sequence[str]) -> str:
+    """The config string of ``-b``, or else of the environment, with ``-o``'s options in.
+
+    Raises:
+        click.UsageError: there is none, or an option can't be read.
+        ConfigSyntaxError: the config string can't be read.
+    """
+    config = config or read_variable(_BACKEND_VARIABLE)
+    if not config:
+        raise click.UsageError(
+            f"no backend is chosen: give -b CONFIG, or set {_BACKEND_VARIABLE}"
+            " ('modelplug backends' lists what is installed)"
+        )
+    if not options:
+        return config
+    added = read_options(options)
+    targets = ConfigString.parse(config).targets
+    if any(target.profile for target in targets):
+        raise click.UsageError("-o can't be added to a profile: set the option there")
+    changed = [replace(target, options={**target.options, **added}) for target in targets]
+    return str(ConfigString(targets=tuple(changed)))
 
 
 def _profile_of(config: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -46,17 +46,20 @@ _STDIN = "-"
     "-b",
     "--backend",
     metavar="CONFIG",
-    help="BACKEND[:MODEL][?NAME=VALUE&...]. Default: $MODELPLUG_BACKEND.",
+    help="BACKEND[:MODEL][?NAME=VALUE&...]. Default: $MODELPLUG_BACKEND, or the default profile.",
 )
+@click.option("--profile", metavar="NAME", help="A profile of modelplug.toml: as -b @NAME.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object instead.")
-def tokens(*, files: tuple[str, ...], backend: str | None, as_json: bool) -> None:
+def tokens(
+    *, files: tuple[str, ...], backend: str | None, profile: str | None, as_json: bool
+) -> None:
     """Count the tokens of files for a model."""
     # Here, as in each command: pydantic and asyncio come along, and --help needn't wait.
-    from modelplug.cli.answer import chosen
+    from modelplug.cli.choice import choice
     from modelplug.cli.logs import log_plainly
 
     log_plainly()
-    config = chosen(backend, ())
+    config = choice(backend, (), profile)
     names = files or (_STDIN,)
     model, counts = _counted(config, [_text(name) for name in names])
     if any(count.n < 0 for count in counts):
@@ -84,7 +87,9 @@ def _text(name: str) -> str:
     return text
 
 
-def _counted(config: str, texts: Sequence[str]) -> tuple[str, Sequence[TokenCount]]:
+def _counted(
+    config: Mapping[str, object], texts: Sequence[str]
+) -> tuple[str, Sequence[TokenCount]]:
     """The model that is meant, and its count of each text."""
     import asyncio
 

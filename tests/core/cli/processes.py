@@ -70,11 +70,16 @@ class Program:
 
 
 @contextmanager
-def started(*arguments: str, stdout: int = subprocess.PIPE, **env: str) -> Iterator[Program]:
+def started(
+    *arguments: str,
+    stdin: int = subprocess.DEVNULL,
+    stdout: int = subprocess.PIPE,
+    **env: str,
+) -> Iterator[Program]:
     """The command line, started in a process group of its own; killed if a test leaves early."""
     with subprocess.Popen(
         [*COMMAND, *arguments],
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=stdout,
         stderr=subprocess.PIPE,
         env={**os.environ, **env},

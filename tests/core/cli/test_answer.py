@@ -7,20 +7,11 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-import click
 import pytest
 
-from modelplug import ConfigSyntaxError
-from modelplug.cli.answer import chosen
-from modelplug.configstring import ConfigString
 from tests.core.cli.conftest import Run
 from tests.core.cli.distributions import PARROT, Site
 from tests.core.cli.processes import ended, started
-
-
-def options(*given: str, config: str = "acme") -> dict[str, object]:
-    """The options of the config string that ``-o`` makes of ``config``."""
-    return dict(ConfigString.parse(chosen(config, given)).targets[0].options)
 
 
 class Speaker:
@@ -56,76 +47,6 @@ def speaker(site: Site) -> Iterator[Speaker]:
         yield speaker
         if speaker.connection is not None:
             speaker.connection.close()
-
-
-def test_options_are_added_to_the_config_string() -> None:
-    """The string that comes of it has backend, model and old options as they were."""
-    text = chosen("acme@dist:big?seed=1", ["temperature=0.2"])
-    assert text == "acme@dist:big?seed=1&temperature=0.2"
-    assert chosen("acme:big", []) == "acme:big"
-
-
-def test_an_option_wins_over_the_config_strings_own() -> None:
-    """The last word is the one on the command line."""
-    assert options("seed=2", config="acme?seed=1") == {"seed": "2"}
-
-
-def test_each_of_several_targets_gets_the_options() -> None:
-    """Whichever answers, answers as was asked."""
-    assert chosen("a | b:x", ["seed=1"]) == "a?seed=1 | b:x?seed=1"
-
-
-@pytest.mark.parametrize("value", ["a b", "1&2", "what?", "a|b", "x=y", "中文", "50%25"])
-def test_the_grammars_marks_stand_for_themselves(value: str) -> None:
-    """Only % and the comma mean what they mean in a config string."""
-    assert options(f"label={value}") == {"label": value.replace("%25", "%")}
-
-
-def test_commas_make_a_list() -> None:
-    """As in a config string; an escaped one is part of an item."""
-    assert options("stop=END,a%2Cb") == {"stop": ("END", "a,b")}
-
-
-def test_a_secret_is_taken_by_reference() -> None:
-    """What is kept says where the secret is, not what it is."""
-    assert str(options("api_key=env:MY_KEY")["api_key"]) == "env:MY_KEY"
-
-
-@pytest.mark.parametrize(
-    ("given", "told"),
-    [
-        (["sk-123"], "write NAME=VALUE"),
-        (["api_key=sk-123"], "use api_key=env:NAME or file:/path"),
-        (["seed=sk-123%zz"], "seed: "),
-        (["Seed=sk-123"], "Seed: "),
-        (["a&b=sk-123"], "a&b: "),
-        (["a=1&b%3D=sk-123"], None),
-        (["seed=1", "seed=sk-123"], "a name is given twice"),
-        (["seed=sk-123\udcff"], "write NAME=VALUE"),
-    ],
-    ids=repr,
-)
-def test_an_option_that_cannot_be_read_is_wrong_usage(given: list[str], told: str | None) -> None:
-    """The error says what to write, and never repeats a value, which may be a key."""
-    if told is None:
-        assert options(*given) == {"a": "1&b==sk-123"}
-        return
-    with pytest.raises(click.BadParameter) as caught:
-        chosen("acme", given)
-    assert told in caught.value.message
-    assert "sk-123" not in caught.value.message
-
-
-def test_options_cannot_be_added_to_a_profile() -> None:
-    """A profile stands alone."""
-    with pytest.raises(click.UsageError, match="profile"):
-        chosen("@prod", ["seed=1"])
-
-
-def test_a_config_string_is_read_before_options_are_added() -> None:
-    """Its own error, with a column, is not mistaken for one of -o."""
-    with pytest.raises(ConfigSyntaxError):
-        chosen("acme?", ["seed=1"])
 
 
 def test_each_piece_is_seen_before_the_next_is_sent(speaker: Speaker) -> None:

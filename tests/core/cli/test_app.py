@@ -7,8 +7,10 @@ import pytest
 from tests.core.cli.conftest import Run
 from tests.core.cli.distributions import PARROT, Site
 
+COMMANDS = ["ask", "backends", "chat", "completion", "emulate", "models", "tokens"]
 
-@pytest.mark.parametrize("command", [(), ("ask",), ("backends",), ("emulate",)])
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)], ids=str)
 def test_every_help_has_examples_and_exit_statuses(command: tuple[str, ...], run: Run) -> None:
     """What to type, and what its end means, stands in each help."""
     done = run(*command, "-h")

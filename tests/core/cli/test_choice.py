@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 import pytest
 
-from modelplug import ConfigError, new_client
-from modelplug.cli.choice import choice
+from modelplug import ConfigError, ConfigSyntaxError, new_client
+from modelplug.cli.choice import choice, chosen
+from modelplug.configstring import ConfigString
 
 PROFILES = """
 default = "dev"
@@ -33,6 +34,11 @@ def made(chosen: Mapping[str, object]) -> tuple[str | None, object, object]:
     """Model, seed and temperature of the client that comes of it."""
     params = new_client(chosen).params
     return params.model, params.defaults.get("seed"), params.defaults.get("temperature")
+
+
+def options(*given: str, config: str = "acme") -> dict[str, object]:
+    """The options of the config string that ``-o`` makes of ``config``."""
+    return dict(ConfigString.parse(chosen(config, given)).targets[0].options)
 
 
 def test_without_a_word_the_default_profile_holds() -> None:
@@ -78,3 +84,32 @@ def test_an_unknown_profile_is_an_error() -> None:
     for options in ((), ("seed=1",)):
         with pytest.raises(ConfigError, match="'pord'"):
             choice(None, options, "pord")
+
+
+def test_options_are_added_to_the_config_string() -> None:
+    """The string that comes of it has backend, model and old options as they were."""
+    text = chosen("acme@dist:big?seed=1", ["temperature=0.2"])
+    assert text == "acme@dist:big?seed=1&temperature=0.2"
+    assert chosen("acme:big", []) == "acme:big"
+
+
+def test_an_option_wins_over_the_config_strings_own() -> None:
+    """The last word is the one on the command line."""
+    assert options("seed=2", config="acme?seed=1") == {"seed": "2"}
+
+
+def test_each_of_several_targets_gets_the_options() -> None:
+    """Whichever answers, answers as was asked."""
+    assert chosen("a | b:x", ["seed=1"]) == "a?seed=1 | b:x?seed=1"
+
+
+def test_options_cannot_be_added_to_a_profile() -> None:
+    """A profile stands alone."""
+    with pytest.raises(click.UsageError, match="profile"):
+        chosen("@prod", ["seed=1"])
+
+
+def test_a_config_string_is_read_before_options_are_added() -> None:
+    """Its own error, with a column, is not mistaken for one of -o."""
+    with pytest.raises(ConfigSyntaxError):
+        chosen("acme?", ["seed=1"])
