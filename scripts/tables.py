@@ -16,12 +16,12 @@ from dataclasses import fields as fields_of
 from pathlib import Path
 
 from pydantic import BaseModel
-from pydantic_core import to_json
 
 from modelplug import ModelRequest, ProxyModelParameters, Timeouts
 from modelplug.configfile import CONFIG_VARIABLE
 from modelplug.params import RequestDefaults
 from modelplug.registry import ALLOW_VARIABLE, OFF_VARIABLE, registry
+from modelplug.schema import settings_told
 from modelplug.settings import NO_OPTIONS
 from modelplug_spark.emulation.settings import EmulatorSettings
 from modelplug_spark.options import SparkOptions
@@ -105,18 +105,17 @@ def variables() -> str:
     return table(["variable", "what it sets"], rows)
 
 
-def fields(model: type[BaseModel]) -> str:
-    """The fields of a settings model: name, default, what it does."""
-    rows = []
-    for name, field in model.model_fields.items():
-        default = to_json(field.get_default(call_default_factory=True)).decode()
-        told = " ".join((field.description or "").split())
-        rows.append([f"`{name}`", f"`{default}`", told])
-    return table(["setting", "default", "what it does"], rows)
+def settings(model: type[BaseModel]) -> str:
+    """The fields of a settings model."""
+    rows = [
+        [f"`{each.name}`", each.values, f"`{each.default}`", each.meaning]
+        for each in settings_told(model)
+    ]
+    return table(["setting", "values", "default", "what it does"], rows)
 
 
 TABLES: Mapping[str, Callable[[], str]] = {
-    "emulator-settings": lambda: fields(EmulatorSettings),
+    "emulator-settings": lambda: settings(EmulatorSettings),
     "environment": variables,
     "params": params,
     "request-defaults": defaults,

@@ -94,7 +94,7 @@ class Telltale(WebSocketUpstream):
         """Refuse with everything, or let in and tell it later."""
         return Status(self.status, json.dumps({"message": echo_all(self)})) if self.status else None
 
-    async def answer(self, connection: Connection) -> None:
+    async def answer(self, connection: Connection, request: RawRequest) -> None:
         """Tell everything."""
         for message in (frame("a", 0, status=0), error(10003, echo_all(self))):
             await connection.write(*connection.message_frames(message))

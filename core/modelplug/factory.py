@@ -14,39 +14,40 @@ from modelplug.observers import Observer
 from modelplug.params import ProxyModelParameters
 from modelplug.plugins import installed, load_attribute
 from modelplug.registry import registry
+from modelplug.settings import CREDENTIALS
 
-__all__ = ["ClientMaker", "made", "new_client", "standing_in"]
+__all__ = ["StandIn", "made", "new_client", "standing_in"]
 
 OBSERVERS = "modelplug.observers"
 """The entry-point group of observers that params may name."""
 
+_NO_CREDENTIAL = "none-is-needed-where-a-test-answers"
 
-class ClientMaker(Protocol):
-    """What makes a client: the class that a plugin names, or a test's stand-in for all."""
 
-    def new_client(
-        self, model_params: ProxyModelParameters, default_executor: Executor | None = None
-    ) -> ProxyLLMClient:
-        """A client for these params."""
+class StandIn(Protocol):
+    """What answers in place of services, for the tests of an app."""
+
+    def take_over(self, client: ProxyLLMClient) -> ProxyLLMClient:
+        """The client of a plugin, made to ask this instead of its service."""
         ...  # pragma: no cover
 
 
 # State of the whole process, on purpose: an app makes its clients wherever it likes, in any
 # thread, and a test wants all of them.
-_stand_ins: list[ClientMaker] = []
+_stand_ins: list[StandIn] = []
 
 
 @contextmanager
-def standing_in(maker: ClientMaker) -> Iterator[None]:
-    """Have ``maker`` make every client of this process while the block runs.
+def standing_in(stand_in: StandIn) -> Iterator[None]:
+    """Have ``stand_in`` take over every client of this process that is made in the block.
 
     What an app configures must still be right, but for credentials, which needn't be there.
     """
-    _stand_ins.append(maker)
+    _stand_ins.append(stand_in)
     try:
         yield
     finally:
-        _stand_ins.remove(maker)
+        _stand_ins.remove(stand_in)
 
 
 def new_client(
@@ -90,12 +91,13 @@ def _new_client(
     for observer in observers:
         if not callable(observer):
             raise ConfigError(f"an observer is a callable, not a {type(observer).__name__}")
+    if _stand_ins:
+        overrides = {**dict.fromkeys(CREDENTIALS, _NO_CREDENTIAL), **overrides}
     configuration = configured(params, overrides)
+    if (missing := configuration.missing()) is not None:
+        raise missing
     complete = configuration.params
-    if not _stand_ins:
-        if (missing := configuration.missing()) is not None:
-            raise missing
-        complete.credential()  # raises now, rather than at the first call
+    complete.credential()  # raises now, rather than at the first call
     named = tuple(_observer(name) for name in complete.observers)
     return made(configuration, executor, observers=(*observers, *named))
 
@@ -113,9 +115,9 @@ def made(
         ProxyLLMError: whatever else the plugin refuses.
     """
     backend, params = configuration.backend, configuration.params
-    maker = _stand_ins[-1] if _stand_ins else registry().load_client(backend, configuration.plugin)
+    client_class = registry().load_client(backend, configuration.plugin)
     try:
-        client: object = maker.new_client(params, executor)
+        client: object = client_class.new_client(params, executor)
     except (ProxyLLMError, KeyboardInterrupt):
         raise
     except BaseException as error:  # noqa: BLE001  # a plugin may raise anything
@@ -123,9 +125,9 @@ def made(
     else:
         if isinstance(client, ProxyLLMClient):
             client.adopt(params, backend, observers=observers)
-            return client
+            return _stand_ins[-1].take_over(client) if _stand_ins else client
         bug = TypeError(f"a client was expected, not a {type(client).__name__}")
-    raise PluginContractError.blame(bug, doing=f" in new_client of {backend.client}")
+    raise PluginContractError.blame(bug, doing=f" in new_client of {client_class.__name__}")
 
 
 def _observer(name: str) -> Observer:

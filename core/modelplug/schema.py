@@ -4,18 +4,62 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from pydantic import BaseModel
+from pydantic_core import to_json
 
 from modelplug.backend import Backend
 from modelplug.configstring import SECRET_OPTIONS
 from modelplug.params import ProxyModelParameters, RequestDefaults
 from modelplug.settings import CLOCKS
 
-__all__ = ["profile_schema"]
+__all__ = ["SettingTold", "profile_schema", "settings_told"]
 
 Schema: TypeAlias = dict[str, Any]
+
+
+class SettingTold(NamedTuple):
+    """A field of a settings model, for people: name, what may be given, default, what it does."""
+
+    name: str
+    values: str
+    default: str
+    meaning: str
+
+
+def settings_told(model: type[BaseModel]) -> list[SettingTold]:
+    """The fields of a model, for lists on a terminal and in documents."""
+    properties = model.model_json_schema()["properties"]
+    return [
+        SettingTold(
+            name,
+            _values(properties[name]),
+            to_json(field.get_default(call_default_factory=True)).decode(),
+            # Without section numbers of notes that its readers don't have.
+            re.sub(r" \(\d[\d., ]*\)", "", " ".join((field.description or "").split())),
+        )
+        for name, field in model.model_fields.items()
+    ]
+
+
+def _values(schema: Mapping[str, Any]) -> str:
+    """What a JSON Schema allows, in words."""
+    if "anyOf" in schema:
+        told = [_values(each) for each in schema["anyOf"] if each.get("type") != "null"]
+        return " or ".join(told)
+    if "enum" in schema:
+        return ", ".join(str(value) for value in schema["enum"])
+    least = schema.get("minimum", schema.get("exclusiveMinimum"))
+    bound = "" if least is None else f" from {least + ('exclusiveMinimum' in schema):g}"
+    kinds = {
+        "boolean": "true, false",
+        "integer": f"a whole number{bound}",
+        "number": f"a number{bound}",
+        "array": "words, with commas",
+    }
+    return kinds.get(schema.get("type", ""), "a text")
+
 
 _REFERENCE = r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$"
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"

@@ -22,9 +22,10 @@ def test_the_documents_are_in_step() -> None:
 
 def test_a_field_is_a_row() -> None:
     """Name, default and description, on one line."""
-    assert tables.fields(Colours) == (
-        "| setting | default | what it does |\n| --- | --- | --- |\n"
-        '| `sky` | `"blue"` | The sky\'s. |\n| `rest` | `[]` |  |\n'
+    assert tables.settings(Colours) == (
+        "| setting | values | default | what it does |\n| --- | --- | --- | --- |\n"
+        '| `sky` | a text | `"blue"` | The sky\'s. |\n'
+        "| `rest` | words, with commas | `[]` |  |\n"
     )
 
 

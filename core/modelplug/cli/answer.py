@@ -89,6 +89,8 @@ _FORMS: dict[str, Callable[[Config, ModelRequest], ModelOutput]] = {
 
 _RECORD = (
     "text",
+    "warnings",
+    "sources",
     "reasoning",
     "finish_reason",
     "usage",

@@ -21,6 +21,7 @@ from modelplug.configstring import ConfigString
 from modelplug.params import validated
 from modelplug.plugins import load_attribute
 from modelplug.registry import registry
+from modelplug.schema import settings_told
 
 __all__ = ["EmulatorClass"]
 
@@ -63,12 +64,11 @@ class EmulatorClass:
         return getattr(self.make, "settings", None)
 
     def list_settings(self) -> None:
-        """Write name, default and description of each setting, a line each."""
-        fields = self.settings.model_fields if self.settings else {}
-        for name, field in fields.items():
-            default = to_json(field.get_default(call_default_factory=True))
-            write("\t".join((name, default, one_line(" ".join((field.description or "").split())))))
-        if not fields:
+        """Write name, values, default and meaning of each setting, a line each."""
+        told = settings_told(self.settings) if self.settings else []
+        for each in told:
+            write("\t".join(map(one_line, each)))
+        if not told:
             click.echo(f"the emulator of {self.backend} has no settings of its own", err=True)
 
     def serve(
@@ -128,10 +128,10 @@ def _reason(error: OSError) -> str:
 def _announce(emulator: Emulator, name: str) -> None:
     told, variables = emulator.describe(), dict(emulator.environment())
     write(to_json({"backend": name, **told, "environment": variables}))
-    click.echo(f"The emulator of {name} listens on {told['url']}. To use it:\n", err=True)
+    click.echo(f"# The emulator of {name} listens on {told['url']}. To use it:\n", err=True)
     for variable, value in variables.items():
         click.echo(f"export {variable}={_quoted(one_line(value))}", err=True)
-    click.echo(f'modelplug ask "Hello" -b {name}\n\nCtrl-C stops it.', err=True)
+    click.echo(f'\n# modelplug ask "Hello" -b {name}\n# Ctrl-C stops it.', err=True)
 
 
 def _quoted(value: str) -> str:

@@ -51,8 +51,11 @@ class Exchange:
     @property
     def request(self) -> RawRequest:
         """The handshake with the last message."""
-        body = self.messages[-1] if self.messages else b""
-        return RawRequest(target=self.target, headers=self.headers, body=body)
+        return self.request_with(self.messages[-1] if self.messages else b"")
+
+    def request_with(self, message: bytes) -> RawRequest:
+        """The handshake with one of the messages."""
+        return RawRequest(target=self.target, headers=self.headers, body=message)
 
     @property
     def question(self) -> object:

@@ -131,12 +131,6 @@ class ScriptedClient(ProxyLLMClient):
         names = [model_params.model] if model_params.model else ["scripted"]
         return cls(models=names, params=model_params, executor=default_executor)
 
-    def twin(self, params: ProxyModelParameters, executor: Executor | None = None) -> Self:
-        """Another client of the same model: what one is asked, and told to say, the other is."""
-        twin = type(self).new_client(params, executor)
-        twin.requests, twin._gates, twin._scripts = self.requests, self._gates, self._scripts
-        return twin
-
     def capabilities(self, model: str | None = None) -> Capabilities:
         """All that there is: a script decides what becomes of it."""
         return Capabilities(native=CAPABILITY_NAMES)
@@ -148,7 +142,13 @@ class ScriptedClient(ProxyLLMClient):
         times: int | None = 1,
         when: Callable[[ModelRequest], bool] | None = None,
     ) -> None:
-        """Queue a whole answer, which comes word by word; see ``play``."""
+        """Queue a whole answer, which comes word by word; see ``play``.
+
+        Raises:
+            TypeError: it is no text.
+        """
+        if not isinstance(text, str):
+            raise TypeError(f"an answer is a text, not a {type(text).__name__}; play() takes steps")
         self._scripts.add(Script([*_words(text), Finish(usage=_usage("", text))], when, times))
 
     def play(

@@ -1,4 +1,4 @@
-"""One scripted model in place of every backend, for the tests of an app.
+"""One scripted model in place of every service, for the tests of an app.
 
 ::
 
@@ -10,43 +10,57 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from modelplug.call import Call
 from modelplug.client import ProxyLLMClient
 from modelplug.factory import standing_in
-from modelplug.params import ProxyModelParameters
+from modelplug.request import ModelRequest
+from modelplug.stream import DeltaStream
 from modelplug.testing.scripted import ScriptedClient
 
 __all__ = ["answering"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Maker:
-    """Makes clients of one model."""
+class _StandIn:
+    """Has clients ask a scripted model."""
 
     model: ScriptedClient
 
-    def new_client(
-        self, model_params: ProxyModelParameters, default_executor: Executor | None = None
-    ) -> ProxyLLMClient:
-        """A client that shares the model's scripts, and may be closed without harm to others."""
-        return self.model.twin(model_params, default_executor)
+    def take_over(self, client: ProxyLLMClient) -> ProxyLLMClient:
+        """The same client, with its models and its capabilities, but without a wire."""
+        model, given = self.model, type(client)
+
+        class Standing(given):  # type: ignore[valid-type, misc]  # made of whatever class it is
+            """A plugin's client that asks a script."""
+
+            def stream_deltas(self, request: ModelRequest, call: Call) -> DeltaStream:
+                """What the script says."""
+                return model.stream_deltas(request, call)
+
+            stream_deltas_blocking = ProxyLLMClient.stream_deltas_blocking
+
+        Standing.__name__ = given.__name__
+        client.__class__ = Standing
+        return client
 
 
 @contextmanager
 def answering(*answers: str) -> Iterator[ScriptedClient]:
     """Have every ``new_client`` of this process talk to one scripted model, which is given.
 
-    The app's configuration is read as ever, so that a wrong one fails and a request has its
-    defaults; but no credentials are needed, the plugin's client isn't imported, and nothing
-    goes out. Clients that were made before stay what they are.
+    The app's configuration is read as ever, and the plugin's client made of it: so what is
+    wrong fails, a request has its defaults, and what the model can't do is refused. But no
+    credentials are needed, and nothing goes out. Ranges and formats that a plugin looks at only
+    when it asks its service are not looked at. Clients that were made before stay what they are,
+    and those that are made in the block stay with the script.
 
     Args:
         answers: what the model says to the first calls, one each; afterwards it echoes. ``say``
             and ``play`` queue more.
     """
     model = ScriptedClient(*answers)
-    with standing_in(_Maker(model)):
+    with standing_in(_StandIn(model)):
         yield model

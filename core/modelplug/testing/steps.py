@@ -98,6 +98,9 @@ class Message:
     _: KW_ONLY
     binary: bool = False
 
+    def __post_init__(self) -> None:
+        _require(isinstance(self.data, bytes), self)
+
 
 @dataclass(frozen=True, slots=True)
 class Noise:

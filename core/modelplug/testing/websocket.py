@@ -113,7 +113,7 @@ class WebSocketServer:
     @property
     def open_count(self) -> int:
         """How many connections are open."""
-        return len(self._clients)
+        return sum(each.closed is None for each in self.exchanges)
 
     def __enter__(self) -> Self:
         """Listen.
@@ -156,7 +156,10 @@ class WebSocketServer:
         """
         loop = self._loop
         if loop is None:
-            raise WrongUseError("a server that isn't entered takes no connections anyhow")
+            raise WrongUseError(
+                "nothing can be played here: the server doesn't run",
+                hint="play within its 'with' block",
+            )
         if refusing == self._refusing:
             return
         if _running_loop() is loop:
@@ -405,8 +408,8 @@ class WebSocketUpstream:
         """What is answered to a handshake that no script is about; None lets it in."""
         return None
 
-    async def answer(self, connection: Connection) -> None:
-        """Answer the last message, for which nothing was queued."""
+    async def answer(self, connection: Connection, request: RawRequest) -> None:
+        """Answer a message for which nothing was queued."""
         await connection.close(1011, "nothing was queued for this request")
 
     async def leave(self, connection: Connection) -> None:
@@ -429,16 +432,15 @@ class WebSocketUpstream:
         while connection.is_open:
             try:
                 async with asyncio.timeout(self._patience):
-                    await connection.receive()
+                    message = await connection.receive()
             except TimeoutError:
                 await self.leave(connection)
             else:
-                await self._respond(connection)
+                await self._respond(connection, connection.exchange.request_with(message))
 
-    async def _respond(self, connection: Connection) -> None:
-        request = connection.exchange.request
+    async def _respond(self, connection: Connection, request: RawRequest) -> None:
         steps = self._scripts.take(request)
         if steps is None:
-            await self.answer(connection)
+            await self.answer(connection, request)
         else:
             await Player(connection, self._codec.encoder(request), self._gates).play(steps)

@@ -58,13 +58,15 @@ def _unresolved(error: socket.gaierror, endpoint: Endpoint) -> TransportError:
     return ResolveError(
         f"no address for {endpoint} ({_name(error)})",
         retryable=error.errno == socket.EAI_AGAIN,
+        hint="check the host in api_base, and that this machine is on the network",
     )
 
 
 def _distrusted(error: ssl.SSLCertVerificationError, endpoint: Endpoint) -> TransportError:
     return TlsError(
         f"the certificate of {endpoint} is not good: {error.verify_message} "
-        f"({type(error).__name__})"
+        f"({type(error).__name__})",
+        hint="to trust another authority, set SSL_CERT_FILE to its PEM file before the start",
     )
 
 
@@ -76,7 +78,10 @@ def _no_tls(error: ssl.SSLError, endpoint: Endpoint) -> TransportError:
 
 
 def _unconnected(error: OSError, endpoint: Endpoint) -> TransportError:
-    return ConnectError(f"no connection to {endpoint} ({_name(error)})")
+    return ConnectError(
+        f"no connection to {endpoint} ({_name(error)})",
+        hint="check api_base, and that the service runs there",
+    )
 
 
 def _name(error: OSError) -> str:

@@ -97,7 +97,7 @@ class SparkEmulator(WebSocketUpstream):
             WrongUseError: it isn't entered.
         """
         told = {
-            "url": self.url,
+            "url": self.url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:"),
             "app_id": self._account.app_id,
             "api_key": self._account.api_key,
             "api_secret": self._account.api_secret,
@@ -144,9 +144,8 @@ class SparkEmulator(WebSocketUpstream):
         kind = "application/json; charset=utf-8"
         return Status(refused.status, body, headers={"Content-Type": kind})
 
-    async def answer(self, connection: Connection) -> None:
+    async def answer(self, connection: Connection, request: RawRequest) -> None:
         """Answer a question, and close as the service does."""
-        request = connection.exchange.request
         answer = self._service.ask(request.path, request.body, time.time())
         try:
             await self._tell(connection, answer)
@@ -163,7 +162,8 @@ class SparkEmulator(WebSocketUpstream):
 
     async def _tell(self, connection: Connection, answer: Answer) -> None:
         for number, frame in enumerate(answer.frames):
-            await self._wait(connection, frame.after + (self._pace if number else 0))
+            pace = self._pace if number and frame.paced else 0
+            await self._wait(connection, frame.after + pace)
             await _send(connection, frame)
 
     async def _wait(self, connection: Connection, seconds: float) -> None:

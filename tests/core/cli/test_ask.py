@@ -127,6 +127,8 @@ def test_json_is_one_object(run: Run) -> None:
     usage = record.pop("usage")
     assert record == {
         "text": "one 中",
+        "warnings": [],
+        "sources": [],
         "reasoning": "",
         "finish_reason": "stop",
         "model": "echo",
@@ -143,6 +145,8 @@ def test_json_of_a_failure_has_the_partial_and_the_code(run: Run) -> None:
     done = run("ask", "one two three", "--json", "-b", "echo?fail_after=2")
     assert json.loads(done.stdout) == {
         "text": "one two",
+        "warnings": [],
+        "sources": [],
         "reasoning": "",
         "finish_reason": None,
         "usage": None,

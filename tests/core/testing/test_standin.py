@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -10,10 +12,13 @@ from modelplug import (
     BackendNotFoundError,
     Finish,
     MissingCredentialError,
+    ModelNotFoundError,
+    ModelRequest,
     UnsupportedOptionError,
     new_client,
 )
 from modelplug.testing import Gate, answering
+from tests.support.dists import install
 
 
 def test_every_client_that_an_app_makes_answers() -> None:
@@ -21,7 +26,7 @@ def test_every_client_that_an_app_makes_answers() -> None:
     with answering("one", "two") as model:
         texts = [new_client(config).sync_generate("hi").text for config in ("spark:lite", "echo")]
     assert texts == ["one", "two"]
-    assert [request.model for request in model.requests] == ["lite", "scripted"]
+    assert [request.model for request in model.requests] == ["lite", "echo"]
 
 
 def test_the_app_configures_it_as_ever() -> None:
@@ -33,6 +38,10 @@ def test_the_app_configures_it_as_ever() -> None:
             new_client("spark:lite?temprature=1")
         with pytest.raises(BackendNotFoundError):
             new_client("nobody")
+        with pytest.raises(ModelNotFoundError):
+            new_client("spark:nosuch")
+        with pytest.raises(UnsupportedOptionError, match="seed"):
+            client.sync_generate(ModelRequest(messages="hi", seed=1))
     assert (model.requests[0].temperature, model.requests[0].max_new_tokens) == (0.25, 7)
     assert client.backend == "spark"
 
@@ -77,3 +86,13 @@ def test_the_innermost_answers() -> None:
     assert new_client("echo").sync_generate("hi").text == "hi"
     with pytest.raises(MissingCredentialError):
         new_client("spark")
+
+
+def test_a_blocking_provider_is_taken_over_too(site: Path) -> None:
+    """Whichever of the two methods it has."""
+    source = "from tests.core.testing.blocking import modelplug_backend"
+    install(site, backends={"blocking": "made_up"}, source=source)
+    with answering("one", "two"):
+        client = new_client("blocking")
+        texts = [client.sync_generate("hi").text, asyncio.run(client.generate("hi")).text]
+    assert texts == ["one", "two"]

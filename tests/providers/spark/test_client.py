@@ -43,7 +43,17 @@ from modelplug import (
     explain,
     new_client,
 )
-from modelplug.testing import CloseCode, CutFrame, Fail, Garbage, Gate, Message, Status, Step
+from modelplug.testing import (
+    CloseCode,
+    CutFrame,
+    Fail,
+    Garbage,
+    Gate,
+    Message,
+    RawRequest,
+    Status,
+    Step,
+)
 from modelplug.testing.websocket import Connection, WebSocketUpstream
 from modelplug_spark import SparkLLMClient
 from modelplug_spark.codec import SparkCodec
@@ -683,9 +693,9 @@ async def test_no_secret_shows_in_a_failure(how: str, caplog: pytest.LogCaptureF
     caplog.set_level(logging.DEBUG, "websockets.client")
 
     class Telltale(WebSocketUpstream):
-        async def answer(self, connection: Connection) -> None:
+        async def answer(self, connection: Connection, request: RawRequest) -> None:
             """Repeat what came."""
-            told = connection.exchange.target
+            told = request.target
             if how == "failed":
                 message = error(10003, f"{told} {authorization_of(told)}")
                 await connection.write(*connection.message_frames(message))

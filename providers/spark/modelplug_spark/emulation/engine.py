@@ -29,10 +29,17 @@ _HOSTED_ANSWER: Final = 2048
 
 
 class Frame(NamedTuple):
-    """A message of the service's; ``after`` is the seconds that it lets pass before it."""
+    """A message of the service's.
+
+    Attributes:
+        message: the message.
+        after: seconds that the service lets pass before it.
+        paced: whether it comes at an answer's pace; what follows the last frame comes at once.
+    """
 
     message: bytes
     after: float = 0.0
+    paced: bool = True
 
 
 class Outcome(NamedTuple):
@@ -87,7 +94,11 @@ def _audited(said: list[ResponsePayload], inquiry: Inquiry, sid: str) -> list[Fr
         responses = [*responses[:through], refused(fault(10014, now), sid, settings)]
     elif suspect:
         responses = _noticed(responses, refused(fault(10019, now), sid, settings), inquiry)
-    return [Frame(encode_response(response)) for response in responses]
+    ends = [number for number, each in enumerate(responses) if each.header.status == 2]
+    return [
+        Frame(encode_response(each), paced=number <= ends[0])
+        for number, each in enumerate(responses)
+    ]
 
 
 def _noticed(responses: list[Response], notice: Response, inquiry: Inquiry) -> list[Response]:
