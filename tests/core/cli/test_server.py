@@ -56,7 +56,7 @@ def test_standard_error_says_what_to_export() -> None:
     exports = [shlex.split(line) for line in lines if line.startswith("export ")]
     assert exports == [["export", "PARROT_KEY=a 'b'"], ["export", "PARROT_SECRET=$x"]]
     assert "export PARROT_SECRET='$x'" in lines
-    assert "Ctrl-C stops it." in lines
+    assert "# Ctrl-C stops it." in lines
 
 
 def test_ctrl_c_stops_it() -> None:
@@ -138,10 +138,13 @@ def test_settings_are_set_by_name(parrot: Site) -> None:
 
 
 def test_settings_are_listed(parrot: Site, run: Run) -> None:
-    """Name, default and what it does, on one line each."""
+    """Name, values, default and what it does, on one line each."""
     parrot.install("mannerly", MANNERS)
     done = run("emulate", "mannerly", "--settings")
-    lines = ["loud\tfalse\tWhether it shouts.", "words\t[]\tAll that it knows."]
+    lines = [
+        "loud\ttrue, false\tfalse\tWhether it shouts.",
+        "words\twords, with commas\t[]\tAll that it knows.",
+    ]
     assert (done.exit_code, done.stdout.splitlines()) == (0, lines)
 
 
