@@ -4,7 +4,7 @@
 
 DIST is the folder with the built files, each MEMBER the folder of one distribution. DIST must hold
 one wheel and one sdist of every member and no others. The package in them must be the member's
-package, file by file and byte by byte, made of Python source and `py.typed` alone. README and
+package, file by file and byte by byte, made of sources and `py.typed` alone. README and
 licence must be there, and the licence must be the workspace's, which lies beside `scripts`.
 """
 
@@ -20,6 +20,9 @@ from pathlib import Path, PurePosixPath
 
 Files = Mapping[str, bytes | None]
 """Contents by name; None where only the name counts, since the build makes the file."""
+
+SOURCES = {".py", ".css", ".js"}
+"""What packages are made of; style and script are of the conformance kit's page."""
 
 GITIGNORE = re.compile(r"[^/]+/\.gitignore")
 METADATA = {"License-Expression": "Apache-2.0", "Requires-Python": ">=3.11"}
@@ -111,7 +114,7 @@ def package_faults(member: Member) -> list[str]:
     found = [] if f"{member.package}/py.typed" in files else [f"lacks {member.package}/py.typed"]
     for name in sorted(files):
         path = PurePosixPath(name)
-        is_source = path.suffix == ".py" or path.name == "py.typed"
+        is_source = path.suffix in SOURCES or path.name == "py.typed"
         is_test = "tests" in path.parts or path.name.startswith(("test_", "conftest."))
         if is_test or not is_source:
             found.append(f"should not hold {name}")

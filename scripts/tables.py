@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from modelplug import ModelRequest, ProxyModelParameters, Timeouts
 from modelplug.configfile import CONFIG_VARIABLE
+from modelplug.conformance.runner import all_checks
 from modelplug.params import RequestDefaults
 from modelplug.registry import ALLOW_VARIABLE, OFF_VARIABLE, registry
 from modelplug.schema import settings_told
@@ -45,8 +46,9 @@ _MARKED = re.compile(r"(<!-- table: ([a-z-]+) -->\n)(.*?)(<!-- end of table -->)
 
 def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """A Markdown table."""
-    lines = [[*header], ["---"] * len([*header]), *([*row] for row in rows)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    head = [*header]
+    cells = ([cell.replace("|", r"\|") for cell in row] for row in rows)
+    return "".join(f"| {' | '.join(line)} |\n" for line in [head, ["---"] * len(head), *cells])
 
 
 def attributes(owner: type) -> Mapping[str, str]:
@@ -114,7 +116,17 @@ def settings(model: type[BaseModel]) -> str:
     return table(["setting", "values", "default", "what it does"], rows)
 
 
+def checks() -> str:
+    """The conformance kit's checks."""
+    rows = [
+        [each.id, each.title, "MUST" if each.must else "SHOULD", each.profile, each.rule]
+        for each in all_checks()
+    ]
+    return table(["id", "check", "", "level", "rule"], rows)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
+    "checks": checks,
     "emulator-settings": lambda: settings(EmulatorSettings),
     "environment": variables,
     "params": params,

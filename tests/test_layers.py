@@ -60,6 +60,8 @@ RANKS = {
     # L4: for everybody's tests.
     "testing": "L4.0",
     "fixtures": "L4.1",
+    # L5: the kit.
+    "conformance": "L5.0",
     # L6: what stands on all of it. The public face is above the command line, which has no need
     # of it; between testing and cli is room for conformance (L5).
     "cli": "L6.0",
@@ -100,6 +102,10 @@ MAY_MAKE = {
     "modelplug.transport.dial": {"concurrent.futures.ThreadPoolExecutor"},
     # A client that blocks must not stop the server that should show it.
     "modelplug.testing.threads": {"asyncio.Runner", "threading.Thread"},
+    # The kit must outlive calls that hang.
+    "modelplug.conformance.directions": {"threading.Thread"},
+    # It looks at what becomes of an app's own executor.
+    "modelplug.conformance.watching": {"concurrent.futures.ThreadPoolExecutor"},
 }
 """Module to what it may make; the command line, which owns its process, is asked nothing."""
 
@@ -241,7 +247,7 @@ def _of_provider(module: Module) -> set[str]:
 def inner(module: Module) -> list[str]:
     """Imports of the core that aren't of its public names, of its transport or of its testing."""
     public = {f"modelplug.{name}" for name in modelplug.__all__}
-    packages = ("modelplug.transport.", "modelplug.testing.")
+    packages = ("modelplug.transport.", "modelplug.testing.", "modelplug.conformance.")
     return [
         f"{module.name}:{each.line} imports {each.target}"
         for each in imports(module.tree)

@@ -10,6 +10,12 @@ ROOT = Path(__file__).resolve().parents[1]
 
 UNTESTED = {
     "core/modelplug/__init__.py": "test_exports.py",
+    "core/modelplug/conformance/__init__.py": "exports alone",
+    "core/modelplug/conformance/calls.py": "what checks are made of: see KIT",
+    "core/modelplug/conformance/child.py": "the other half of alone.py, in a process of its own",
+    "core/modelplug/conformance/failing.py": "what checks are made of: see KIT",
+    "core/modelplug/conformance/mute.py": "what checks are made of: see KIT",
+    "core/modelplug/conformance/watching.py": "what checks are made of: see KIT",
     "core/modelplug/testing/__init__.py": "exports alone",
     "core/modelplug/transport/__init__.py": "exports alone",
     "providers/echo/modelplug_echo/__init__.py": "test_exports.py",
@@ -18,7 +24,11 @@ UNTESTED = {
 }
 """Modules without a test module, and why."""
 
+KIT = "tests/core/conformance/test_mutants.py"
+"""Tests of all checks: each passes a provider that is right and kills one that isn't."""
+
 OVERALL = {
+    KIT: "the checks, by the mutants that they kill",
     "tests/interop/test_foreign_clients.py": "the emulator, by clients that are not ours",
     "tests/test_documents.py": "what the documents show",
     "tests/test_exports.py": "the public face",
@@ -47,12 +57,13 @@ def files(*patterns: str) -> list[str]:
     return sorted(path.relative_to(ROOT).as_posix() for path in found)
 
 
+CHECKS = files("core/modelplug/conformance/checks/*.py")
 PRODUCT = files("core/modelplug/**/*.py", "providers/*/modelplug_*/**/*.py", "scripts/*.py")
 EXAMPLES = files("examples/*.py")
 TESTS = files("tests/**/test_*.py")
 
 
-@pytest.mark.parametrize("module", [each for each in PRODUCT if each not in UNTESTED])
+@pytest.mark.parametrize("module", sorted({*PRODUCT} - {*UNTESTED, *CHECKS}))
 def test_a_module_has_its_tests(module: str) -> None:
     """Whoever changes a module knows where its tests are."""
     assert image(module) in TESTS

@@ -35,7 +35,7 @@ library's exception is raised outside its ``except`` block, so that neither ``__
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Literal, TypeAlias, TypedDict, Unpack
 
 from modelplug.output import ModelOutput
@@ -166,8 +166,7 @@ class ProxyLLMError(Exception):
     def rewrite(self, change: Callable[[str], str]) -> None:
         """Put every text of the error through ``change``; for taking secrets out."""
         for name, value in vars(self).items():
-            if isinstance(value, str):
-                setattr(self, name, change(value))
+            setattr(self, name, _rewritten(value, change))
         self.args = (self.message,)
 
     def __str__(self) -> str:
@@ -179,6 +178,17 @@ class ProxyLLMError(Exception):
         }
         details = ", ".join(f"{name} {value}" for name, value in told.items() if value is not None)
         return f"{self.message} [{details}]" if details else self.message
+
+
+def _rewritten(value: object, change: Callable[[str], str]) -> object:
+    """A value with its texts changed, those in lists and mappings as well."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {name: _rewritten(each, change) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_rewritten(each, change) for each in value)
+    return value
 
 
 class ConfigError(ProxyLLMError):

@@ -35,7 +35,9 @@ def settings_told(model: type[BaseModel]) -> list[SettingTold]:
         SettingTold(
             name,
             _values(properties[name]),
-            to_json(field.get_default(call_default_factory=True)).decode(),
+            "required"
+            if field.is_required()
+            else to_json(field.get_default(call_default_factory=True)).decode(),
             # Without section numbers of notes that its readers don't have.
             re.sub(r" \(\d[\d., ]*\)", "", " ".join((field.description or "").split())),
         )

@@ -343,3 +343,10 @@ class TestRewrite:
         error.rewrite(lambda text: text.replace("canary", "***"))
         assert b"canary" not in pickle.dumps(error)
         assert "canary" not in repr(error)
+
+
+def test_texts_within_fields_are_rewritten_too() -> None:
+    """Wherever a secret may have got to."""
+    error = ServerError("key", attempts=["key", ("a key", 7), {"x": "key"}])
+    error.rewrite(lambda text: text.replace("key", "***"))
+    assert error.attempts == ["***", ("a ***", 7), {"x": "***"}]

@@ -29,6 +29,11 @@ def test_a_field_is_a_row() -> None:
     )
 
 
+def test_a_bar_in_a_cell_is_none_of_the_tables() -> None:
+    """Markdown would begin another cell."""
+    assert tables.table(["a"], [["b|c"]]) == "| a |\n| --- |\n| b\\|c |\n"
+
+
 def test_what_is_between_the_marks_is_renewed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

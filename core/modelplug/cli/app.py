@@ -11,6 +11,7 @@ from modelplug.cli.ask import ask
 from modelplug.cli.backends import backends
 from modelplug.cli.chat import chat
 from modelplug.cli.completion import completion, offer_backends
+from modelplug.cli.conformance import conformance
 from modelplug.cli.emulate import emulate
 from modelplug.cli.explain import explain
 from modelplug.cli.failure import outcome
@@ -77,3 +78,5 @@ def app() -> None:
 for command in (ask, backends, chat, completion, emulate, explain, models, profiles, tokens):
     offer_backends(command)
     app.add_command(command)
+app.add_command(conformance)
+offer_backends(conformance.commands["run"])

@@ -56,8 +56,8 @@ def chosen(config: str | None, options: Sequence[str]) -> str:
     config = config or read_variable(_BACKEND_VARIABLE)
     if not config:
         raise click.UsageError(
-            f"no backend is chosen: give -b CONFIG, or set {_BACKEND_VARIABLE}"
-            " ('modelplug backends' lists what is installed)"
+            f"no backend is chosen: give -b CONFIG, set {_BACKEND_VARIABLE}, or name a default"
+            " profile ('modelplug backends' and 'modelplug profiles' list what there is)"
         )
     if not options:
         return config

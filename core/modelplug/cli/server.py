@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import signal
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
@@ -18,6 +19,7 @@ from modelplug.cli.failure import Failure
 from modelplug.cli.logs import log_plainly
 from modelplug.cli.terminal import one_line, to_json, write
 from modelplug.configstring import ConfigString
+from modelplug.errors import PluginContractError
 from modelplug.params import validated
 from modelplug.plugins import load_attribute
 from modelplug.registry import registry
@@ -60,8 +62,17 @@ class EmulatorClass:
 
     @property
     def settings(self) -> type[BaseModel] | None:
-        """The model of its own settings, if it has any."""
-        return getattr(self.make, "settings", None)
+        """The model of its own settings, if it has any.
+
+        Raises:
+            PluginContractError: it is no pydantic model.
+        """
+        told = getattr(self.make, "settings", None)
+        if told is None or (isinstance(told, type) and issubclass(told, BaseModel)):
+            return told
+        raise PluginContractError(
+            f"the settings of the emulator of {self.backend} are no pydantic model"
+        )
 
     def list_settings(self) -> None:
         """Write name, values, default and meaning of each setting, a line each."""
@@ -130,10 +141,5 @@ def _announce(emulator: Emulator, name: str) -> None:
     write(to_json({"backend": name, **told, "environment": variables}))
     click.echo(f"# The emulator of {name} listens on {told['url']}. To use it:\n", err=True)
     for variable, value in variables.items():
-        click.echo(f"export {variable}={_quoted(one_line(value))}", err=True)
+        click.echo(f"export {variable}={shlex.quote(one_line(value))}", err=True)
     click.echo(f'\n# modelplug ask "Hello" -b {name}\n# Ctrl-C stops it.', err=True)
-
-
-def _quoted(value: str) -> str:
-    """``value`` for a shell."""
-    return "'" + value.replace("'", "'\"'\"'") + "'"

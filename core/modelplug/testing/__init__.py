@@ -10,7 +10,7 @@ from __future__ import annotations
 from modelplug.testing.codec import Codec, Encoder, RawRequest
 from modelplug.testing.exchange import Exchange, Exchanges
 from modelplug.testing.network import no_network
-from modelplug.testing.scripted import ScriptedClient
+from modelplug.testing.scripted import ScriptedClient, failure
 from modelplug.testing.standin import answering
 from modelplug.testing.steps import (
     CloseCode,
@@ -65,5 +65,6 @@ __all__ = [
     "Status",
     "Step",
     "answering",
+    "failure",
     "no_network",
 ]

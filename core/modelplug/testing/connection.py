@@ -11,21 +11,31 @@ import logging
 import socket
 import ssl
 import time
-from collections.abc import Iterable
+from dataclasses import replace
+from email.utils import formatdate
 from http import HTTPStatus
+from http.client import responses
 from itertools import pairwise
 
-from websockets.datastructures import Headers
-from websockets.frames import Frame, Opcode
-from websockets.http11 import Request, Response
-from websockets.server import ServerProtocol
-
+from modelplug.errors import MissingDependencyError
 from modelplug.testing.codec import RawRequest
 from modelplug.testing.exchange import Exchange
 from modelplug.testing.pipe import Pipe
 from modelplug.testing.steps import Status
 
-__all__ = ["Connection"]
+try:
+    from websockets.datastructures import Headers
+    from websockets.exceptions import InvalidState
+    from websockets.frames import Frame, Opcode
+    from websockets.http11 import Request, Response
+    from websockets.server import ServerProtocol
+except ImportError:
+    raise MissingDependencyError(
+        "the websockets package is missing, or too old",
+        hint="pip install 'modelplug[testing]'",
+    ) from None
+
+__all__ = ["Connection", "InvalidState"]
 
 _MAX_BYTES = 16 * 2**20
 
@@ -33,8 +43,6 @@ _MAX_BYTES = 16 * 2**20
 # tree: an app's own logging configuration may switch those on again.
 _SILENT = logging.Logger("modelplug.testing.websockets")  # noqa: LOG001  # see above
 _SILENT.disabled = True
-
-_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
 class Connection:
@@ -87,9 +95,9 @@ class Connection:
         self.exchange.target, self.exchange.headers = request.path, headers
         return self.exchange.request
 
-    async def receive(self) -> bytes:
-        """The next message."""
-        return await self._messages.get()
+    async def receive(self) -> RawRequest:
+        """The handshake with the next message."""
+        return replace(self.exchange.request, body=await self._messages.get())
 
     @property
     def is_open(self) -> bool:
@@ -97,7 +105,7 @@ class Connection:
         return self.exchange.closed_by is None
 
     def _take(self, event: object) -> None:
-        if isinstance(event, Request) and not self._request.done():
+        if isinstance(event, Request):
             self._request.set_result(event)
         elif isinstance(event, Frame) and event.opcode is Opcode.CLOSE:
             told = self._protocol.close_rcvd
@@ -134,13 +142,13 @@ class Connection:
         """Answer the handshake with something else, and hang up."""
         body = status.body.encode()
         told = {
-            "date": self._protocol.reject(HTTPStatus.OK, "").headers["Date"],
+            "date": formatdate(usegmt=True),
             "content-type": "text/plain; charset=utf-8",
             "content-length": str(len(body)),
             "connection": "close",
             **{name.lower(): value for name, value in status.headers.items()},
         }
-        phrase = _PHRASES.get(status.status, "Unknown")  # gateways have codes of their own
+        phrase = responses.get(status.status, "Unknown")  # gateways have codes of their own
         self._protocol.send_response(Response(status.status, phrase, Headers(told), body))
         self.exchange.ended("server", f"http:{status.status}")
         await self.write(self._framed())
@@ -211,11 +219,3 @@ class Connection:
     def _framed(self) -> bytes:
         """What the protocol has to say, as bytes."""
         return b"".join(self._protocol.data_to_send())
-
-
-def in_pieces(data: Iterable[bytes], size: int) -> list[bytes]:
-    """Bytes in pieces of ``size`` at the most; 0 leaves them as they are."""
-    whole = list(data)
-    if not size:
-        return whole
-    return [each[at : at + size] for each in whole for at in range(0, len(each), size)]

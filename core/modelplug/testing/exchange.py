@@ -45,17 +45,14 @@ class Exchange:
     closed: float | None = None
     closed_by: Side | None = None
     how: str | None = None
-    _asked: threading.Event = field(default_factory=threading.Event, repr=False)
-    _gone: threading.Event = field(default_factory=threading.Event, repr=False)
+    _asked: threading.Event = field(init=False, default_factory=threading.Event, repr=False)
+    _gone: threading.Event = field(init=False, default_factory=threading.Event, repr=False)
 
     @property
     def request(self) -> RawRequest:
         """The handshake with the last message."""
-        return self.request_with(self.messages[-1] if self.messages else b"")
-
-    def request_with(self, message: bytes) -> RawRequest:
-        """The handshake with one of the messages."""
-        return RawRequest(target=self.target, headers=self.headers, body=message)
+        last = self.messages[-1] if self.messages else b""
+        return RawRequest(target=self.target, headers=self.headers, body=last)
 
     @property
     def question(self) -> object:

@@ -14,8 +14,8 @@ from modelplug.errors import WrongUseError
 
 __all__ = ["no_network"]
 
-_CALLS = ("connect", "connect_ex", "sendto", "sendmsg")
-"""What sends something to an address that is given with it, last."""
+_CALLS = {"connect": 0, "connect_ex": 0, "sendto": -1, "sendmsg": 3}
+"""What sends something to an address, and the address's place among its arguments."""
 
 _LOOK_UPS = ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr")
 """What asks for a name, given first."""
@@ -58,26 +58,27 @@ class _Guard:
 
     def _patch(self) -> None:
         for name in _LOOK_UPS:
-            call = self._guarded_look_up(getattr(socket, name))
+            call = self._guarded_look_up(getattr(socket, name), name)
             self._patches.enter_context(patch.object(socket, name, call))
-        for name in _CALLS:
-            call = self._guarded(getattr(socket.socket, name), name)
+        for name, place in _CALLS.items():
+            call = self._guarded(getattr(socket.socket, name), name, place)
             self._patches.enter_context(patch.object(socket.socket, name, call))
 
-    def _guarded(self, call: Callable[..., object], name: str) -> Callable[..., object]:
+    def _guarded(self, call: Callable[..., object], name: str, place: int) -> Callable[..., object]:
         @wraps(call)
         def guarded(sock: socket.socket, *arguments: object) -> object:
-            address = arguments[-1] if arguments else None
+            address = next(iter(arguments[place:]), None)
             if sock.family in (socket.AF_INET, socket.AF_INET6) and isinstance(address, tuple):
                 self.permit(address[0], f"{name} to {address[0]} port {address[1]}")
             return call(sock, *arguments)
 
         return guarded
 
-    def _guarded_look_up(self, call: Callable[..., object]) -> Callable[..., object]:
+    def _guarded_look_up(self, call: Callable[..., object], name: str) -> Callable[..., object]:
         @wraps(call)
         def guarded(host: object, *arguments: object, **options: object) -> object:
-            if host is not None:
+            to_listen = name == "getaddrinfo" and _is_unspecified(host)
+            if host is not None and not to_listen:
                 self.permit(host, f"look-up of {_text(host)}")
             return call(host, *arguments, **options)
 
@@ -108,6 +109,11 @@ def no_network(*, loopback: bool = True) -> Iterator[None]:
 
 def _text(host: object) -> str:
     return host.decode("ascii", "replace") if isinstance(host, bytes) else str(host)
+
+
+def _is_unspecified(host: object) -> bool:
+    """Whether it is no address of anybody's, but every one of this machine's, to listen on."""
+    return _text(host) in ("0.0.0.0", "::")  # noqa: S104  # nothing is bound here
 
 
 def _is_loopback(host: object) -> bool:

@@ -142,12 +142,13 @@ class Pipe:
         await asyncio.sleep(0)
 
     async def _writable(self) -> None:
-        self._ready = asyncio.Event()
-        self._loop.add_writer(self._socket, self._ready.set)
-        try:
-            await self._ready.wait()
-        finally:
-            self._ready = None
-            self._loop.remove_writer(self._socket)
+        if not self._ended:
+            self._ready = asyncio.Event()
+            self._loop.add_writer(self._socket, self._ready.set)
+            try:
+                await self._ready.wait()
+            finally:
+                self._ready = None
+                self._loop.remove_writer(self._socket)
         if self._ended:
             raise ConnectionAbortedError("the connection was ended from this side")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from modelplug.delta import Delta, Finish
 from modelplug.testing.codec import Encoder
-from modelplug.testing.connection import Connection, in_pieces
+from modelplug.testing.connection import Connection
 from modelplug.testing.gates import Gates
 from modelplug.testing.steps import (
     CloseCode,
@@ -31,16 +31,16 @@ from modelplug.testing.steps import (
 
 __all__ = ["Player"]
 
-_GARBAGE: dict[GarbageKind, bytes | Message] = {
+_GARBAGE: dict[GarbageKind, Message | RawBytes] = {
     "text": Message(b"{not json"),
     "shape": Message(b'["no", "such", "shape"]'),
     "utf8": Message(b'{"\xff\xfe": 1}'),
     "binary": Message(b"\x00\x01\x02", binary=True),
-    "opcode": b"\x83\x02{}",
-    "reserved": b"\xc1\x02{}",
-    "masked": b"\x81\x82\x00\x00\x00\x00{}",
-    "length": b"\x81\x7f\x40\x00\x00\x00\x00\x00\x00\x00",
-    "continuation": b"\x80\x02{}",
+    "opcode": RawBytes(b"\x83\x02{}"),
+    "reserved": RawBytes(b"\xc1\x02{}"),
+    "masked": RawBytes(b"\x81\x82\x00\x00\x00\x00{}"),
+    "length": RawBytes(b"\x81\x7f\x40\x00\x00\x00\x00\x00\x00\x00"),
+    "continuation": RawBytes(b"\x80\x02{}"),
 }
 """Messages, and frames as they stand on the wire (RFC 6455, section 5.2)."""
 
@@ -59,7 +59,8 @@ class Player:
 
     async def play(self, steps: Iterable[Step]) -> None:
         """Do one step after the other."""
-        for step in steps:
+        for each in steps:
+            step = _GARBAGE[each.kind] if isinstance(each, Garbage) else each
             for message in self._messages(step):
                 await self._send(message)
             await self._act(step)
@@ -105,8 +106,6 @@ class Player:
                 await asyncio.Future()
             case KeepAlive():
                 await self._keep_alive(step.seconds)
-            case Garbage():
-                await self._spoil(_GARBAGE[step.kind])
             case RawBytes():
                 await self._connection.write(*in_pieces([step.data], self._size))
             case HangUp() | CloseCode() | CutFrame() | Reset():
@@ -139,13 +138,15 @@ class Player:
         await self._connection.write(frame[: int(len(frame) * share)])
         self._connection.finish()
 
-    async def _spoil(self, garbage: bytes | Message) -> None:
-        if isinstance(garbage, Message):
-            await self._send(garbage)
-        else:
-            await self._connection.write(garbage)
-
     async def _keep_alive(self, seconds: float) -> None:
         while True:
             await self._connection.ping()
             await asyncio.sleep(seconds)
+
+
+def in_pieces(data: Iterable[bytes], size: int) -> list[bytes]:
+    """Bytes in pieces of ``size`` at the most; 0 leaves them as they are."""
+    whole = list(data)
+    if not size:
+        return whole
+    return [each[at : at + size] for each in whole for at in range(0, len(each), size)]

@@ -142,14 +142,14 @@ class ScriptedClient(ProxyLLMClient):
         times: int | None = 1,
         when: Callable[[ModelRequest], bool] | None = None,
     ) -> None:
-        """Queue a whole answer, which comes word by word; see ``play``.
+        """Queue a whole answer, which comes word by word and without a bill; see ``play``.
 
         Raises:
             TypeError: it is no text.
         """
         if not isinstance(text, str):
             raise TypeError(f"an answer is a text, not a {type(text).__name__}; play() takes steps")
-        self._scripts.add(Script([*_words(text), Finish(usage=_usage("", text))], when, times))
+        self._scripts.add(Script([*_words(text), Finish()], when, times))
 
     def play(
         self,
@@ -221,8 +221,6 @@ def _words(text: str) -> list[str]:
 
 def _echo(request: ModelRequest) -> list[Step]:
     question = request.question
-    return [*_words(question), Finish(usage=_usage(question, question))]
-
-
-def _usage(prompt: str, answer: str) -> Usage:
-    return Usage(prompt_tokens=len(prompt.split()), completion_tokens=len(answer.split()))
+    words = len(question.split())
+    usage = Usage(prompt_tokens=words, completion_tokens=words)
+    return [*_words(question), Finish(usage=usage)]

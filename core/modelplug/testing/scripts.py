@@ -12,6 +12,7 @@ from modelplug.testing.steps import Step, check
 __all__ = ["Script", "Scripts"]
 
 RequestT = TypeVar("RequestT")
+VerdictT = TypeVar("VerdictT")
 
 
 @dataclass(slots=True, eq=False)
@@ -34,7 +35,7 @@ class Script(Generic[RequestT]):
 
     def suits(self, request: RequestT) -> bool:
         """Whether it is for this request."""
-        return self.times != 0 and (self.when is None or self.when(request))
+        return self.when is None or self.when(request)
 
 
 class Scripts(Generic[RequestT]):
@@ -55,18 +56,20 @@ class Scripts(Generic[RequestT]):
             return self._use(next((each for each in self._queue if each.suits(request)), None))
 
     def take_early(
-        self, request: RequestT, is_early: Callable[[Sequence[Step]], bool]
-    ) -> Sequence[Step] | None:
-        """The steps for a request that has only begun, if they are for beginnings.
+        self, request: RequestT, verdict: Callable[[Sequence[Step]], VerdictT]
+    ) -> VerdictT | None:
+        """The verdict on a request that has only begun, by the steps for it, which it uses up.
 
-        A script that is for later keeps its place in the queue. One that wants to see the whole
-        request is passed over, as it can't be asked yet.
+        Steps without a verdict are for later, and their script keeps its place in the queue. One
+        that wants to see the whole request is passed over, as it can't be asked yet.
         """
         with self._lock:
             for script in self._queue:
-                if is_early(script.steps) and script.suits(request):
-                    return self._use(script)
-                if not is_early(script.steps) and script.when is None:
+                told = verdict(script.steps)
+                if told is not None and script.suits(request):
+                    self._use(script)
+                    return told
+                if told is None and script.when is None:
                     return None
             return None
 

@@ -199,6 +199,9 @@ class KeepAlive:
 
     seconds: float = 0.05
 
+    def __post_init__(self) -> None:
+        _require(self.seconds > 0, self)
+
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
@@ -220,7 +223,10 @@ class CloseCode:
 
 @dataclass(frozen=True, slots=True)
 class CutFrame:
-    """Send this share of the next message, from 0 to less than 1, and end the connection there."""
+    """Send this share of a message, from 0 to less than 1, and end the connection there.
+
+    The message is one that a codec makes of a delta of ours: no step of the script is used up.
+    """
 
     share: float = 0.5
 

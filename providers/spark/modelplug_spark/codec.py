@@ -13,7 +13,7 @@ import msgspec
 
 from modelplug import Delta, Finish, ToolCallDelta, Usage
 from modelplug.testing import Fail, FailKind, RawRequest, Status
-from modelplug_spark.emulation.service import sid_of
+from modelplug_spark.emulation.inquiry import sid_of
 from modelplug_spark.frames import (
     Choices,
     ChoicesText,
@@ -29,6 +29,7 @@ from modelplug_spark.sources import plugins_of
 __all__ = ["CODES", "SparkCodec"]
 
 CODES: dict[FailKind, tuple[int, str]] = {
+    "auth": (10015, "appid is blacklisted"),
     "permission": (11200, "AppIdNoAuthError:(12:17:04.432) domain.generalv3.5"),
     "quota": (11200, "AppIdNoAuthError:(12:17:04.432) tokens.total"),
     "rate_limit": (11202, "AppIdQpsOverFlowError:(12:17:04.432) second"),
@@ -42,7 +43,8 @@ CODES: dict[FailKind, tuple[int, str]] = {
     "overloaded": (10110, "ServiceIsBusyError:Engine Busy"),
     "unknown_code": (19999, "unheard of"),
 }
-"""Failures that come as a frame (sections 5.1 and 5.2); a wrong key never gets that far.
+"""Failures that come as a frame (sections 5.1 and 5.2); a wrong key doesn't get that far, so
+``auth`` amid an answer is an app that was barred meanwhile.
 
 Spark has no code of its own for a model that there isn't: 10003 is for wrong formats as well."""
 
@@ -88,7 +90,8 @@ class SparkEncoder:
         """A frame with a piece; a call waits for the last frame, where it belongs (4.2)."""
         if delta.tool_call is not None:
             self._call = _joined(self._call, delta.tool_call)
-            return []
+            if not (delta.text or delta.reasoning or delta.sources):
+                return []
         piece = ChoicesText(content=delta.text, role="assistant", index=0)
         if delta.reasoning:
             piece.reasoning_content = delta.reasoning
@@ -108,7 +111,7 @@ class SparkEncoder:
 
     def fail(self, fail: Fail) -> Sequence[bytes]:
         """A frame without a payload (4.5)."""
-        code, text = CODES.get(fail.kind, (10015, "appid is blacklisted"))
+        code, text = CODES[fail.kind]
         # What a text of 11200 begins with is what tells its meanings apart.
         told = f"{text}: {fail.message}" if code == 11200 and fail.message else fail.message or text
         header = ResponseHeader(code=code, message=told, sid=self._sid, status=2)

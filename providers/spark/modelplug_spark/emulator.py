@@ -1,4 +1,4 @@
-"""A local Spark: the service of ``service.py`` behind a real WebSocket, for demos and tests.
+"""A local Spark: ``emulation/service.py`` behind a real WebSocket, for demos and tests.
 
 ::
 
@@ -20,8 +20,7 @@ import json
 import secrets
 import time
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
@@ -76,19 +75,6 @@ class SparkEmulator(WebSocketUpstream):
         super().__init__(
             SparkCodec(), host=host, port=port, tls=settings.tls, patience=settings.patience
         )
-
-    async def __aenter__(self) -> Self:
-        """As ``with`` does."""
-        return self.__enter__()
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """As ``with`` does, off this loop."""
-        await asyncio.to_thread(self.__exit__, exc_type, exc, traceback)
 
     def describe(self) -> Mapping[str, str]:
         """``url`` (an origin, to which a model's path is added), the account, and ``ca_file``.
@@ -172,10 +158,10 @@ class SparkEmulator(WebSocketUpstream):
         while True:
             try:
                 async with asyncio.timeout_at(until):
-                    message = await connection.receive()
+                    request = await connection.receive()
             except TimeoutError:
                 return
-            await _send(connection, self._service.busy(message, time.time()))
+            await _send(connection, self._service.busy(request.body, time.time()))
 
 
 async def _send(connection: Connection, frame: Frame) -> None:

@@ -17,6 +17,7 @@ def modelplug_backend(name: str) -> Backend | None:
         summary="iFlytek Spark over its signed WebSocket",
         contract=1,
         client="modelplug_spark.client:SparkLLMClient",
+        harness="modelplug_spark.harness:HARNESS",
         emulator="modelplug_spark.emulator:SparkEmulator",
         options=SparkOptions,
         models=[model.metadata for model in MODELS],
@@ -29,4 +30,5 @@ def modelplug_backend(name: str) -> Backend | None:
             "proxy_api_base": "XUNFEI_SPARK_API_BASE",
         },
         required=("proxy_api_app_id", "proxy_api_key", "proxy_api_secret"),
+        home_page="https://www.xfyun.cn/doc/spark/Web.html",
     )

@@ -148,6 +148,22 @@ def test_settings_are_listed(parrot: Site, run: Run) -> None:
     assert (done.exit_code, done.stdout.splitlines()) == (0, lines)
 
 
+def test_a_setting_that_must_be_given_is_told_so(parrot: Site, run: Run) -> None:
+    """It has no default to be listed."""
+    parrot.install("mannerly", MANNERS.replace("Field(False, ", "Field("))
+    done = run("emulate", "mannerly", "--settings")
+    assert done.stdout.splitlines()[0] == "loud\ttrue, false\trequired\tWhether it shouts."
+
+
+@pytest.mark.parametrize("settings", ["dict", "Manners()", "'Manners'"])
+def test_settings_are_a_model(parrot: Site, run: Run, settings: str) -> None:
+    """Anything else is the plugin's fault, and told so."""
+    parrot.install("mannerly", MANNERS.replace("settings = Manners", f"settings = {settings}"))
+    for done in (run("emulate", "mannerly", "--settings"), run("emulate", "mannerly")):
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert "the settings of the emulator of mannerly are no pydantic model" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("option", "told"), [("lod=true", "did you mean loud?"), ("loud=perhaps", "loud")]
 )

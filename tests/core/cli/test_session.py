@@ -186,9 +186,9 @@ def test_an_answer_that_is_not_whole_is_told(capsys: pytest.CaptureFixture[str])
 
 def test_verbose_tells_what_an_answer_cost(capsys: pytest.CaptureFixture[str]) -> None:
     """Tokens and seconds, in a line."""
-    session(ScriptedClient("one two"), verbose=True).run(Typed("Count."))
+    session(ScriptedClient(), verbose=True).run(Typed("Count me."))  # it echoes, and counts
     err = capsys.readouterr().err
-    assert err.startswith("0 + 2 = 2 tokens, first delta 0.")
+    assert err.startswith("2 + 2 = 4 tokens, first delta 0.")
     assert err.count("\n") == 1
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import socket
+import struct
+import sys
 
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from modelplug import Finish
-from modelplug.testing import HangUp, Split, Status
-from modelplug.testing.connection import in_pieces
+from modelplug import Finish, MissingDependencyError
+from modelplug.testing import HangUp, Status
 from modelplug.testing.websocket import WebSocketUpstream
 from tests.core.testing.plain import QUESTION, ask, head_of, upgrade
 
@@ -66,7 +69,8 @@ def test_how_a_client_leaves_is_seen(upstream: WebSocketUpstream, leave: str, ho
             connection.recv(1 << 16)  # with bytes unread a system resets instead
         else:
             assert upstream.exchanges.wait().wait_asked()
-            connection.setsockopt(1, 13, b"\x01\0\0\0\0\0\0\0")  # SO_LINGER: on, 0 seconds
+            linger = struct.pack("ii", 1, 0)  # on, 0 seconds
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     exchange = upstream.exchanges.wait()
     assert exchange.wait_gone()
     assert (exchange.closed_by, exchange.how) == ("client", how)
@@ -93,15 +97,11 @@ def test_a_client_that_reads_nothing_holds_the_server_back(upstream: WebSocketUp
     assert upstream.exchanges.wait().bytes_accepted < 30_000_000
 
 
-@pytest.mark.parametrize(
-    ("size", "pieces"), [(0, [b"abc", b"d"]), (2, [b"ab", b"c", b"d"]), (9, [b"abc", b"d"])]
-)
-def test_bytes_are_cut_in_pieces(size: int, pieces: list[bytes]) -> None:
-    """Of a size, or not at all."""
-    assert in_pieces([b"abc", b"d"], size) == pieces
-
-
-def test_split_answers_come_in_many_writes(upstream: WebSocketUpstream) -> None:
-    """And are the same."""
-    upstream.play(Split(3), "Hello", HangUp())
-    assert ask(upstream.url) == ([{"text": "Hello"}], 1000)
+def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who lacks websockets learns what to install, whichever module is imported first."""
+    monkeypatch.setitem(sys.modules, "websockets.server", None)
+    for name in ("connection", "server", "websocket"):
+        monkeypatch.delitem(sys.modules, f"modelplug.testing.{name}", raising=False)
+        with pytest.raises(MissingDependencyError) as caught:
+            importlib.import_module(f"modelplug.testing.{name}")
+        assert caught.value.hint == "pip install 'modelplug[testing]'"

@@ -42,6 +42,12 @@ def test_it_shows_no_credential() -> None:
     assert "s3cret" not in repr(exchange)
 
 
+def test_its_events_are_its_own() -> None:
+    """Nobody else can set them."""
+    with pytest.raises(TypeError):
+        Exchange(_gone=threading.Event())  # type: ignore[call-arg]  # what is shown to be refused
+
+
 def test_times_are_in_order() -> None:
     """By one clock."""
     exchange = Exchange()

@@ -87,6 +87,25 @@ def test_this_machine_has_many_names(host: str | bytes) -> None:
         assert socket.getaddrinfo(host, 80)
 
 
+def test_who_listens_has_no_address() -> None:
+    """All addresses of this machine's are for listening; nothing can be sent there."""
+    with no_network():
+        for host in ("0.0.0.0", "::"):
+            assert socket.getaddrinfo(host, 0, flags=socket.AI_PASSIVE)
+        with socket.socket() as probe, pytest.raises(WrongUseError):
+            probe.connect(("0.0.0.0", 9))
+
+
+def test_what_is_sent_on_a_connection_has_no_address() -> None:
+    """However it is spelled: a pair of pieces isn't one."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as connection,
+        no_network(loopback=False),
+    ):
+        assert connection.sendmsg((b"a", b"b")) == 2
+
+
 def test_blocks_may_overlap() -> None:
     """The strictest counts while they do, and the last one takes the guard away."""
     before = socket.getaddrinfo

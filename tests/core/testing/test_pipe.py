@@ -260,10 +260,13 @@ async def test_an_end_that_comes_late_is_none(pair: Pair) -> None:
         end()
 
 
-async def test_ending_it_wakes_a_write_that_waits(pair: Pair) -> None:
-    """A peer that neither reads nor leaves holds nobody up."""
+@pytest.mark.parametrize(
+    "pieces", [[bytes(64 * MUCH)], [b"x", bytes(64 * MUCH)]], ids=["within", "between"]
+)
+async def test_ending_it_ends_a_write(pair: Pair, pieces: list[bytes]) -> None:
+    """A peer that neither reads nor leaves holds nobody up, within a piece or between two."""
     pipe = Pipe(pair[0])
-    writing = asyncio.ensure_future(pipe.write([bytes(64 * MUCH)]))
+    writing = asyncio.ensure_future(pipe.write(pieces))
     await asyncio.sleep(0)
     pipe.reset()
     with pytest.raises(ConnectionAbortedError):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
 
 import pytest
+from websockets.protocol import State
+from websockets.server import ServerProtocol
 
 from modelplug import Delta, Finish
 from modelplug.testing import (
@@ -25,8 +28,10 @@ from modelplug.testing import (
     Split,
     Step,
 )
-from modelplug.testing.websocket import WebSocketUpstream
-from tests.core.testing.plain import QUESTION, ask, head_of, rest_of, upgrade
+from modelplug.testing.gates import Gates
+from modelplug.testing.player import Player, in_pieces
+from modelplug.testing.websocket import Connection, WebSocketUpstream
+from tests.core.testing.plain import QUESTION, PlainEncoder, ask, head_of, rest_of, upgrade
 
 A = b'\x81\x0d{"text": "a"}'
 """What PlainCodec says for the step "a", as a frame."""
@@ -155,3 +160,51 @@ def test_pings_are_all_that_comes_of_a_kept_connection(upstream: WebSocketUpstre
         head_of(connection)
         connection.sendall(QUESTION)
         assert [connection.recv(2) for _ in range(3)] == [b"\x89\x00"] * 3
+
+
+class Recording(Connection):
+    """A connection that notes what is written on it, instead of writing it."""
+
+    def __init__(self) -> None:
+        self._protocol = ServerProtocol(state=State.OPEN)
+        self.written: list[bytes] = []
+
+    async def write(self, *pieces: bytes) -> None:
+        """Note it."""
+        self.written += pieces
+
+
+async def written(*steps: Step) -> list[bytes]:
+    """The writes of a script."""
+    connection = Recording()
+    await Player(connection, PlainEncoder(), Gates()).play(steps)
+    return connection.written
+
+
+async def test_split_bounds_every_write() -> None:
+    """Of messages, of bytes as they are, of garbage; and the bytes are the same."""
+    steps = ("a", RawBytes(b"12345"), Garbage("text"), Garbage("length"))
+    whole, split = await written(*steps), await written(Split(3), *steps)
+    assert max(map(len, split)) == 3
+    assert b"".join(split) == b"".join(whole)
+    assert len(whole) == len(steps)
+
+
+async def test_drip_pauses_before_each_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From where it stands on."""
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", pause)
+    await written("a", Drip(7), "b", Noise(), Drip(0), "c")
+    assert pauses == [7, 7]
+
+
+@pytest.mark.parametrize(
+    ("size", "pieces"), [(0, [b"abc", b"d"]), (2, [b"ab", b"c", b"d"]), (9, [b"abc", b"d"])]
+)
+def test_bytes_are_cut_in_pieces(size: int, pieces: list[bytes]) -> None:
+    """Of a size, or not at all."""
+    assert in_pieces([b"abc", b"d"], size) == pieces

@@ -82,6 +82,13 @@ def test_an_answer_is_played_as_it_is() -> None:
     assert output.usage == usage
 
 
+def test_an_echo_has_a_bill_and_what_is_said_has_none() -> None:
+    """The words of the question, and of the answer; nothing is made up."""
+    model = ScriptedClient("42.")
+    assert model.sync_generate("What is it?").usage is None
+    assert model.sync_generate("What is it?").usage == Usage(prompt_tokens=3, completion_tokens=3)
+
+
 async def test_a_gate_holds_an_answer_back() -> None:
     """So a test can look at an app while it waits."""
     model = ScriptedClient()

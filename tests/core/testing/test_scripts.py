@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from modelplug.testing import Hang
+from modelplug.testing import Hang, Step
 from modelplug.testing.scripts import Script, Scripts
 
 
@@ -14,6 +16,11 @@ def queue(*scripts: Script[str]) -> Scripts[str]:
     for script in scripts:
         made.add(script)
     return made
+
+
+def hanging(steps: Sequence[Step]) -> str | None:
+    """A verdict on steps that hang."""
+    return "hang" if steps[0] == Hang() else None
 
 
 def test_scripts_are_taken_in_order() -> None:
@@ -37,15 +44,14 @@ def test_a_script_may_be_for_some_requests_alone() -> None:
 def test_a_beginning_takes_what_is_for_beginnings() -> None:
     """A script that is for later keeps its place, and what stands behind it."""
     scripts = queue(Script([Hang()]), Script(["a"]), Script([Hang()]))
-    takes = [scripts.take_early("?", lambda steps: steps[0] == Hang()) for _ in range(2)]
-    assert takes == [[Hang()], None]
+    assert [scripts.take_early("?", hanging) for _ in range(2)] == ["hang", None]
     assert [scripts.take("?"), scripts.take("?")] == [["a"], [Hang()]]
 
 
 def test_a_script_that_wants_to_see_the_request_is_not_asked_too_early() -> None:
     """It is passed over."""
     scripts = queue(Script(["a"], when=lambda _: 1 / 0 > 0), Script([Hang()]))
-    assert scripts.take_early("?", lambda steps: steps[0] == Hang()) == [Hang()]
+    assert scripts.take_early("?", hanging) == "hang"
 
 
 def test_a_script_may_queue_another() -> None:

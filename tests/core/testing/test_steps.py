@@ -19,6 +19,7 @@ from modelplug.testing import (
     Garbage,
     Gate,
     Hang,
+    KeepAlive,
     Refuse,
     Reset,
     Split,
@@ -69,12 +70,25 @@ def test_details_are_given_by_keyword() -> None:
         lambda: Status(99),
         lambda: CloseCode(1005),
         lambda: CloseCode(1000, "x" * 124),
+        lambda: KeepAlive(0),
         lambda: CutFrame(1),
         lambda: CutFrame(-0.5),
         lambda: Garbage("odd"),  # type: ignore[arg-type]  # what is shown to be refused
         lambda: Fail("ratelimit"),  # type: ignore[arg-type]  # the same
     ],
-    ids=["drip", "split", "fragment", "status", "code", "reason", "cut", "cut-", "garbage", "fail"],
+    ids=[
+        "drip",
+        "split",
+        "fragment",
+        "status",
+        "code",
+        "reason",
+        "ping",
+        "cut",
+        "cut-",
+        "garbage",
+        "fail",
+    ],
 )
 def test_what_cant_be_played_is_refused_when_it_is_made(make: Callable[[], object]) -> None:
     """Not when a client waits for it."""

@@ -1,15 +1,13 @@
-"""The server, and the scripted service in its own thread."""
+"""The scripted service, in its own thread."""
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
 
 import pytest
-from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect as connect_blocking
 
@@ -26,7 +24,7 @@ from modelplug.testing import (
     Status,
 )
 from modelplug.testing.certificate import local_certificate
-from modelplug.testing.websocket import Connection, WebSocketServer, WebSocketUpstream
+from modelplug.testing.websocket import WebSocketUpstream
 from tests.core.testing.plain import (
     QUESTION,
     PlainCodec,
@@ -36,179 +34,6 @@ from tests.core.testing.plain import (
     rest_of,
     upgrade,
 )
-
-
-class TestServer:
-    async def test_it_talks_to_whom_it_admits(self) -> None:
-        """Others get the answer that stands instead."""
-
-        async def converse(connection: Connection) -> None:
-            await connection.write(*connection.message_frames(await connection.receive()))
-
-        def admit(request: RawRequest) -> Status | None:
-            return None if request.path == "/in" else Status(404, "not here")
-
-        with WebSocketServer(converse, admit=admit) as server:
-            async with connect(f"{server.url}/in", proxy=None) as ws:
-                await ws.send("hello")
-                assert await ws.recv() == "hello"
-            with pytest.raises(InvalidStatus, match="404"):
-                await connect(f"{server.url}/out", proxy=None)
-
-    async def test_it_stops_with_conversations_under_way(self) -> None:
-        """They are cut; nobody has to wait for them."""
-
-        async def converse(connection: Connection) -> None:
-            await asyncio.Future()
-
-        with WebSocketServer(converse) as server:
-            ws = await connect(server.url, proxy=None)
-            assert server.open_count == 1
-        await ws.wait_closed()
-        assert (ws.close_code, server.open_count) == (1006, 0)
-
-    async def test_a_bug_of_its_user_is_raised_at_the_end(self) -> None:
-        """And the client that met it isn't left waiting."""
-
-        async def converse(connection: Connection) -> None:
-            raise ValueError("a bug")
-
-        async def meet() -> None:
-            with WebSocketServer(converse) as server:
-                ws = await connect(server.url, proxy=None)
-                await ws.wait_closed()
-
-        with pytest.raises(ValueError, match="a bug"):
-            await meet()
-
-    @pytest.mark.parametrize("verdict", [pytest.fail.Exception("no"), SystemExit(1), KeyError("k")])
-    def test_a_verdict_within_it_is_raised_at_the_end(self, verdict: BaseException) -> None:
-        """Also one that no ``except Exception`` catches: a test mustn't pass by it."""
-
-        def admit(request: RawRequest) -> None:
-            raise verdict
-
-        async def converse(connection: Connection) -> None: ...
-
-        def meet() -> None:
-            with WebSocketServer(converse, admit=admit) as server, upgrade(server.url) as one:
-                assert one.recv(1) == b""
-
-        with pytest.raises(type(verdict)):
-            meet()
-
-    def test_what_the_block_raises_goes_before_it(self) -> None:
-        """The fault is a note to it."""
-
-        def admit(request: RawRequest) -> None:
-            raise ValueError("a bug")
-
-        async def converse(connection: Connection) -> None: ...
-
-        server = WebSocketServer(converse, admit=admit)
-
-        def meet() -> None:
-            with server, upgrade(server.url) as one:
-                raise KeyError(one.recv(1))
-
-        with pytest.raises(KeyError) as caught:
-            meet()
-        assert "a bug" in caught.value.__notes__[0]
-        with server:
-            pass  # what was told is told once
-
-    @pytest.mark.parametrize("flood", [b"\x81\x80\0\0\0\0", b"\x8a\x80\0\0\0\0"])
-    def test_a_client_that_floods_is_not_alone(self, flood: bytes) -> None:
-        """Others are served, and the server can be stopped."""
-
-        async def converse(connection: Connection) -> None:
-            while True:
-                await connection.receive()
-
-        stop = threading.Event()
-
-        def pour(connection: socket.socket) -> None:
-            with suppress(OSError):
-                while not stop.is_set():
-                    connection.sendall(flood * 10_000)
-
-        with WebSocketServer(converse) as server, upgrade(server.url) as connection:
-            head_of(connection)
-            thread = threading.Thread(target=pour, args=[connection])
-            thread.start()
-            try:
-                with upgrade(server.url) as other:
-                    assert head_of(other).startswith(b"HTTP/1.1 101")
-            finally:
-                stop.set()
-        thread.join()
-
-    async def test_a_target_that_is_no_url_is_a_target(self) -> None:
-        """What a client sends is no fault of the server's."""
-
-        async def converse(connection: Connection) -> None: ...
-
-        def admit(request: RawRequest) -> Status | None:
-            return Status(404 if request.path == "//[" else 500)
-
-        with WebSocketServer(converse, admit=admit) as server:
-            host, port = server.url.removeprefix("ws://").split(":")
-            with socket.create_connection((host, int(port))) as connection:
-                connection.sendall(b"GET //[?a HTTP/1.1\r\nHost: a\r\n\r\n")
-                assert head_of(connection).startswith(b"HTTP/1.1 404")
-        assert server.exchanges[0].how == "http:404"
-
-    async def test_what_asks_for_no_websocket_is_told_so(self) -> None:
-        """And hung up on."""
-
-        async def converse(connection: Connection) -> None: ...
-
-        with WebSocketServer(converse) as server:
-            host, port = server.url.removeprefix("ws://").split(":")
-            with socket.create_connection((host, int(port))) as connection:
-                connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-                assert rest_of(connection).startswith(b"HTTP/1.1 426")
-
-    def test_it_is_entered_once_at_a_time(self) -> None:
-        """A second time would take the first one's place."""
-
-        async def converse(connection: Connection) -> None: ...
-
-        with WebSocketServer(converse) as server:
-            with pytest.raises(WrongUseError):
-                server.__enter__()
-            assert server.url
-
-    async def test_it_has_no_address_before_it_listens(self) -> None:
-        """An address that leads nowhere would be worse than none."""
-
-        async def converse(connection: Connection) -> None: ...
-
-        with pytest.raises(WrongUseError):
-            _ = WebSocketServer(converse).url
-
-    async def test_an_ipv6_address_stands_in_brackets(self) -> None:
-        """As URLs want it."""
-
-        async def converse(connection: Connection) -> None: ...
-
-        with WebSocketServer(converse, host="::1") as server:
-            assert server.url.startswith("ws://[::1]:")
-
-    async def test_junk_instead_of_a_handshake_disturbs_nobody(self) -> None:
-        """It is hung up on, and the next client is served."""
-
-        async def converse(connection: Connection) -> None: ...
-
-        with WebSocketServer(converse) as server:
-            host, port = server.url.removeprefix("ws://").split(":")
-            reader, writer = await asyncio.open_connection(host, int(port))
-            writer.write(b"\x00\x01\x02\r\n\r\n")
-            assert await reader.read() == b""
-            writer.close()
-            await writer.wait_closed()
-            async with connect(server.url, proxy=None):
-                pass
 
 
 class TestUpstream:
@@ -278,6 +103,55 @@ class TestUpstream:
                 ask(url)
         upstream.play("a", HangUp())
         assert (upstream.url, ask(url)) == (url, ([{"text": "a"}], 1000))
+
+    def test_what_was_refused_before_it_was_left_is_forgotten(self) -> None:
+        """Entered again it can be told again to refuse."""
+        upstream = WebSocketUpstream(PlainCodec())
+        for _ in range(2):
+            with upstream:
+                upstream.play(Refuse())
+                with pytest.raises(ConnectionRefusedError):
+                    ask(upstream.url)
+
+    async def test_it_may_be_entered_on_a_loop(self) -> None:
+        """Leaving it doesn't block the loop."""
+        async with WebSocketUpstream(PlainCodec()) as upstream:
+            assert upstream.url
+        with pytest.raises(WrongUseError):
+            _ = upstream.url
+
+    def test_two_questions_at_once_are_two_requests(self, upstream: WebSocketUpstream) -> None:
+        """Each script is asked about its own."""
+        seen: list[bytes] = []
+
+        def when(request: RawRequest) -> bool:
+            seen.append(request.body)
+            return True
+
+        upstream.play("a", times=2, when=when)
+        with upgrade(upstream.url) as connection:
+            head_of(connection)
+            connection.sendall(b"".join(b"\x81\x83\0\0\0\0" + each for each in (b"one", b"two")))
+            rest = b""
+            while rest.count(b"text") < 2:
+                rest += connection.recv(1 << 16)
+        assert seen == [b"one", b"two"]
+
+    def test_a_codec_is_asked_once_about_a_failure(self) -> None:
+        """It may count what it refuses."""
+        asked: list[Fail] = []
+
+        class Counting(PlainCodec):
+            def refusal(self, fail: Fail) -> Status | None:
+                """Counted."""
+                asked.append(fail)
+                return super().refusal(fail)
+
+        with WebSocketUpstream(Counting()) as upstream:
+            upstream.play(Fail("auth"))
+            with pytest.raises(InvalidStatus, match="401"):
+                ask(upstream.url)
+        assert asked == [Fail("auth")]
 
     def test_it_plays_nothing_before_it_runs(self) -> None:
         """Nor afterwards."""

@@ -88,10 +88,10 @@ def test_a_filter_says_what_it_caught(upstream: WebSocketUpstream, stage: str) -
 
 
 def test_only_wrong_keys_are_refused_before_the_upgrade() -> None:
-    """All else is told in a frame."""
+    """All else is told in a frame, and everything can be."""
     refused = {kind for kind in KINDS if SparkCodec().refusal(Fail(kind)) is not None}
     assert refused == {"auth"}
-    assert refused == {*KINDS} - {*CODES}
+    assert {*KINDS} == {*CODES}
 
 
 def test_a_refusal_is_in_the_gateways_json(upstream: WebSocketUpstream) -> None:
@@ -134,6 +134,15 @@ def test_a_call_arrives_whole(upstream: WebSocketUpstream) -> None:
     output = said(upstream, *steps)
     assert output.tool_calls == (ToolCall(name="look", arguments='{"at": "页"}'),)
     assert (output.text, output.finish_reason) == ("I look. ", "tool_calls")
+
+
+def test_what_comes_beside_a_call_is_kept(upstream: WebSocketUpstream) -> None:
+    """Text, thinking and sources don't wait for the last frame."""
+    page = {"index": 1, "url": "https://x.example/1", "title": "页"}
+    call = ToolCallDelta(0, name="look", arguments="{}")
+    output = said(upstream, Delta("a", reasoning="Hm.", sources=[page], tool_call=call))
+    assert (output.text, output.reasoning, [*output.sources]) == ("a", "Hm.", [page])
+    assert output.tool_calls == (ToolCall(name="look", arguments="{}"),)
 
 
 def test_the_bill_is_the_scripts(upstream: WebSocketUpstream) -> None:

@@ -2,5 +2,6 @@
 
 A message goes through ``service``: ``gateway`` lets its sender in, ``validation`` and ``limits``
 find what is wrong with it, ``engine`` answers it, ``payloads`` makes frames of the answer. It
-shares ``frames`` and ``models`` with the client, and neither ``protocol`` nor ``client``.
+shares with the client ``frames``, ``models`` and ``sparkmodel``, ``signing``, ``sources``,
+``images`` and ``tokens``, and neither ``protocol`` nor ``client``.
 """

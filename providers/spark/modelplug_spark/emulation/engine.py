@@ -11,15 +11,16 @@ from typing import Final, NamedTuple
 
 from msgspec import UNSET
 
-from modelplug_spark.emulation.answers import tokens
 from modelplug_spark.emulation.audits import has_word, output_of, passed
 from modelplug_spark.emulation.faults import Fault, fault
 from modelplug_spark.emulation.inquiry import Inquiry, is_hosted
 from modelplug_spark.emulation.payloads import numbered, payloads, refused
 from modelplug_spark.emulation.replies import reply
+from modelplug_spark.emulation.settings import EmulatorSettings
 from modelplug_spark.frames import Response, ResponsePayload, encode_response
+from modelplug_spark.tokens import tokens
 
-__all__ = ["Frame", "Outcome", "outcome"]
+__all__ = ["Frame", "Outcome", "failure", "outcome"]
 
 _SHARED: Final = 32_767
 """Tokens that prompt and answer of a hosted model may have together (D-MaaS-WS)."""
@@ -49,18 +50,23 @@ class Outcome(NamedTuple):
     tokens: int
 
 
-def outcome(inquiry: Inquiry, sid: str) -> Outcome:
+def failure(wrong: Fault, sid: str, settings: EmulatorSettings, *, after: float = 0.0) -> Frame:
+    """The frame of a failure, which comes after so many seconds."""
+    return Frame(encode_response(refused(wrong, sid, settings)), after)
+
+
+def outcome(inquiry: Inquiry) -> Outcome:
     """What is answered to a question with nothing wrong in it."""
     settings, now = inquiry.settings, inquiry.now
     objection = _objection(inquiry)
     if objection is not None:
-        return Outcome([_failure(objection, inquiry, sid)], 0)
+        return Outcome([failure(objection, inquiry.sid, settings)], 0)
     if settings.busy:
-        busy = _failure(fault(10110, now), inquiry, sid, after=settings.busy_seconds)
+        busy = failure(fault(10110, now), inquiry.sid, settings, after=settings.busy_seconds)
         return Outcome([busy], 0)
     answer = reply(inquiry.request, inquiry.model)
-    frames = _audited(payloads(answer, settings), inquiry, sid)
-    return Outcome(_until_stuck(frames, inquiry, sid), answer.usage["total_tokens"])
+    frames = _audited(payloads(answer, settings), inquiry)
+    return Outcome(_until_stuck(frames, inquiry), answer.usage["total_tokens"])
 
 
 def _objection(inquiry: Inquiry) -> Fault | None:
@@ -84,9 +90,9 @@ def _room(inquiry: Inquiry) -> float:
     return _SHARED - (_HOSTED_ANSWER if wanted is UNSET else wanted)
 
 
-def _audited(said: list[ResponsePayload], inquiry: Inquiry, sid: str) -> list[Frame]:
+def _audited(said: list[ResponsePayload], inquiry: Inquiry) -> list[Frame]:
     """The frames as far as the audit lets them through, and its notice if it has one."""
-    settings, now = inquiry.settings, inquiry.now
+    settings, now, sid = inquiry.settings, inquiry.now, inquiry.sid
     suspect = has_word([*inquiry.texts, *output_of(said).values()], settings.suspect)
     responses = numbered(said, sid)
     through = passed(said, settings.forbidden_output)
@@ -108,14 +114,11 @@ def _noticed(responses: list[Response], notice: Response, inquiry: Inquiry) -> l
     return [*responses, notice]
 
 
-def _until_stuck(frames: list[Frame], inquiry: Inquiry, sid: str) -> list[Frame]:
+def _until_stuck(frames: list[Frame], inquiry: Inquiry) -> list[Frame]:
     """What comes before the engine falls silent, and what the service says then (section 4.4)."""
     settings = inquiry.settings
     if settings.engine_stuck is None or settings.engine_stuck >= len(frames):
         return frames
-    late = _failure(fault(10010, inquiry.now), inquiry, sid, after=settings.engine_seconds)
+    wrong = fault(10010, inquiry.now)
+    late = failure(wrong, inquiry.sid, settings, after=settings.engine_seconds)
     return [*frames[: settings.engine_stuck], late]
-
-
-def _failure(wrong: Fault, inquiry: Inquiry, sid: str, *, after: float = 0.0) -> Frame:
-    return Frame(encode_response(refused(wrong, sid, inquiry.settings)), after)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -13,7 +14,7 @@ from modelplug_spark.frames import Request
 from modelplug_spark.models import MODELS, SparkModel, hosted
 from modelplug_spark.sparkmodel import Range
 
-__all__ = ["Inquiry", "is_hosted", "is_served", "model_at"]
+__all__ = ["Inquiry", "is_hosted", "is_served", "model_at", "sid_of"]
 
 _MAAS: Final = "wss://maas-api.cn-huabei-1.xf-yun.com/v1.1/chat"
 """Where hosted models are asked (D-MaaS-WS). Its path is Spark Lite's as well."""
@@ -45,6 +46,11 @@ class Inquiry:
     settings: EmulatorSettings
 
     @property
+    def sid(self) -> str:
+        """The name of its session."""
+        return sid_of(self.message, self.now)
+
+    @property
     def domain(self) -> str:
         """The domain that was asked for, which needn't be the model's."""
         return self.request.parameter.chat.domain
@@ -58,6 +64,16 @@ class Inquiry:
     def unfit(self, detail: str) -> Fault:
         """The engine's refusal of a parameter, a role or an image (section 11.2)."""
         return fault(self.settings.engine_code, self.now, detail)
+
+
+def sid_of(message: bytes, now: float) -> str:
+    """A session's name as the service makes them: the 11 digits after ``@dx`` are milliseconds.
+
+    ``cht000b0c24@dx1916602ea10b808550`` began at 0x1916602ea10 ms since the epoch (section 4.4).
+    The rest is derived from the message here.
+    """
+    digest = hashlib.sha256(message).hexdigest()
+    return f"cht{digest[:8]}@dx{round(now * 1000):011x}b8{digest[8:13]}"
 
 
 def is_served(path: str) -> bool:

@@ -52,8 +52,7 @@ class Limits:
 
     def refusal(self, wish: Wish) -> Fault | None:
         """The first limit that a question would break, in section 5.3's order (R)."""
-        code, detail = next(self._broken(wish), (0, ""))
-        return fault(code, wish.now, detail) if code else None
+        return next(self._broken(wish), None)
 
     def enter(self, wish: Wish) -> int:
         """Count a question that is not refused; the number given is to be released."""
@@ -72,10 +71,10 @@ class Limits:
         """Bill an answer, which is paid for from its start, whoever reads it (D-Android)."""
         self._spent[domain] += tokens
 
-    def _broken(self, wish: Wish) -> Iterator[tuple[int, str]]:
+    def _broken(self, wish: Wish) -> Iterator[Fault]:
         limits = self._settings
         if limits.granted and wish.domain not in limits.granted:
-            yield 11200, f"domain.{wish.domain}"
+            yield fault(11200, wish.now, f"domain.{wish.domain}")
         counts = (
             (11200, "tokens.total", self._spent[wish.domain], limits.tokens),
             (11201, "", self._asked[wish.domain, wish.day], limits.daily),
@@ -84,10 +83,10 @@ class Limits:
         )
         for code, detail, used, limit in counts:
             if limit is not None and used >= limit:
-                yield code, detail
+                yield fault(code, wish.now, detail)
         # Whom 10006 goes by is unclear (section 5.1): here by the uid, so not without one.
         if limits.one_per_user and wish.user and wish.user in self._running.values():
-            yield 10006, ""
+            yield fault(10006, wish.now)
 
     def _within_a_second(self, now: float) -> int:
         # Both ways: a clock that was set back must not shut everybody out until it has caught up.

@@ -13,16 +13,33 @@ from msgspec.structs import replace
 from modelplug_spark.frames import Chat, Request
 from modelplug_spark.sparkmodel import Range, SparkModel
 
-__all__ = ["clamped", "outside"]
+__all__ = ["clamped", "given", "outside"]
+
+_NAMES = (
+    "temperature",
+    "top_k",
+    "top_p",
+    "max_tokens",
+    "presence_penalty",
+    "frequency_penalty",
+)
+"""Parameters that are numbers; a model's ranges bear the same names."""
 
 _STEP = 0.01
 """Above a bound that is itself outside: the nearest value is nowhere documented, invented."""
 
 
+def given(chat: Chat) -> dict[str, float]:
+    """The parameters that a question has, by name."""
+    told = {name: getattr(chat, name) for name in _NAMES}
+    return {name: value for name, value in told.items() if isinstance(value, int | float)}
+
+
 def outside(request: Request, model: SparkModel) -> Iterator[tuple[str, float, Range]]:
     """Each parameter that is out of its range: name, value, range."""
-    for name, value, allowed in _told(request.parameter.chat, model):
-        if isinstance(value, int | float) and allowed is not None and value not in allowed:
+    for name, value in given(request.parameter.chat).items():
+        allowed: Range | None = getattr(model, name)
+        if allowed is not None and value not in allowed:
             yield name, value, allowed
 
 
@@ -31,17 +48,6 @@ def clamped(request: Request, model: SparkModel) -> Request:
     nearest = {name: _nearest(value, allowed) for name, value, allowed in outside(request, model)}
     chat = replace(request.parameter.chat, **nearest)
     return replace(request, parameter=replace(request.parameter, chat=chat))
-
-
-def _told(chat: Chat, model: SparkModel) -> tuple[tuple[str, object, Range | None], ...]:
-    return (
-        ("temperature", chat.temperature, model.temperature),
-        ("top_k", chat.top_k, model.top_k),
-        ("top_p", chat.top_p, model.top_p),
-        ("max_tokens", chat.max_tokens, model.max_tokens),
-        ("presence_penalty", chat.presence_penalty, model.presence_penalty),
-        ("frequency_penalty", chat.frequency_penalty, model.frequency_penalty),
-    )
 
 
 def _nearest(value: float, allowed: Range) -> float:

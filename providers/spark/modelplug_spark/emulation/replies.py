@@ -13,10 +13,12 @@ from dataclasses import KW_ONLY, dataclass
 import msgspec
 from msgspec import UNSET
 
-from modelplug_spark.emulation.answers import compose, cut, tokens
+from modelplug_spark.emulation.answers import compose, cut
+from modelplug_spark.emulation.ranges import given
 from modelplug_spark.frames import FunctionCall, Request, Turn, WebSearch
 from modelplug_spark.images import image_data
 from modelplug_spark.sparkmodel import SparkModel
+from modelplug_spark.tokens import tokens
 
 __all__ = ["Reply", "reply"]
 
@@ -59,16 +61,7 @@ def reply(request: Request, model: SparkModel) -> Reply:
 
 
 def _said(request: Request, model: SparkModel) -> str:
-    chat = request.parameter.chat
-    told = {
-        "temperature": chat.temperature,
-        "top_k": chat.top_k,
-        "top_p": chat.top_p,
-        "max_tokens": chat.max_tokens,
-        "presence_penalty": chat.presence_penalty,
-        "frequency_penalty": chat.frequency_penalty,
-    }
-    settings = {name: value for name, value in told.items() if isinstance(value, int | float)}
+    settings = given(request.parameter.chat)
     turns = request.payload.message.text
     said = compose(_spoken(turns), product=model.product, domain=model.domain, settings=settings)
     images = [turn.content or "" for turn in turns if turn.content_type == "image"]

@@ -7,23 +7,21 @@ wrong: signatures and clocks (section 2), schema, ranges and domains (sections 3
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from modelplug_spark.emulation.engine import Frame, outcome
+from modelplug_spark.emulation.engine import Frame, failure, outcome
 from modelplug_spark.emulation.faults import Fault, fault, misfit
 from modelplug_spark.emulation.gateway import Account, Refused, Upgrade, refusal
-from modelplug_spark.emulation.inquiry import Inquiry, is_hosted, is_served, model_at
+from modelplug_spark.emulation.inquiry import Inquiry, is_hosted, is_served, model_at, sid_of
 from modelplug_spark.emulation.limits import Limits, Wish
-from modelplug_spark.emulation.payloads import refused
 from modelplug_spark.emulation.ranges import clamped
 from modelplug_spark.emulation.settings import EmulatorSettings
 from modelplug_spark.emulation.validation import faults
-from modelplug_spark.frames import Misfit, decode_request, encode_response
+from modelplug_spark.frames import Misfit, decode_request
 
-__all__ = ["Answer", "Ending", "Frame", "Settings", "SparkService", "sid_of"]
+__all__ = ["Answer", "Ending", "Frame", "Settings", "SparkService"]
 
 Ending: TypeAlias = Literal["frame", "cut", "stay"]
 """What becomes of a connection after an answer: close frame 1000, cut, or open (section 4.6)."""
@@ -120,7 +118,7 @@ class SparkService:
         wrong = next(faults(inquiry), None) or self._limits.refusal(wish)
         if wrong is not None:
             return Answer(frames=[self._refused(wrong, message, now)], close=ending)
-        answered = outcome(inquiry, sid_of(message, now))
+        answered = outcome(inquiry)
         number = self._limits.enter(wish)
         self._limits.spend(wish.domain, answered.tokens)
         return Answer(frames=answered.frames, close=ending, number=number)
@@ -140,18 +138,8 @@ class SparkService:
         return self._refused(fault(10007, now), message, now)
 
     def _refused(self, wrong: Fault, message: bytes, now: float) -> Frame:
-        return Frame(encode_response(refused(wrong, sid_of(message, now), self._settings)))
+        return failure(wrong, sid_of(message, now), self._settings)
 
     def _ending(self, *, hosted: bool) -> Ending:
         stays = hosted or self._settings.second_question
         return "stay" if stays else self._settings.close
-
-
-def sid_of(message: bytes, now: float) -> str:
-    """A session's name as the service makes them: the 11 digits after ``@dx`` are milliseconds.
-
-    ``cht000b0c24@dx1916602ea10b808550`` began at 0x1916602ea10 ms since the epoch (section 4.4).
-    The rest is derived from the message here.
-    """
-    digest = hashlib.sha256(message).hexdigest()
-    return f"cht{digest[:8]}@dx{round(now * 1000):011x}b8{digest[8:13]}"

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelplug_spark.emulation.engine import Outcome, outcome
+from modelplug_spark.emulation.engine import Outcome, failure, outcome
+from modelplug_spark.emulation.faults import fault
 from modelplug_spark.emulation.inquiry import Inquiry, model_at
 from modelplug_spark.emulation.settings import EmulatorSettings
 from modelplug_spark.models import find
@@ -39,7 +40,7 @@ def frames(told: Outcome) -> list[Any]:
 
 def codes(inquiry: Inquiry) -> list[int]:
     """The codes of all frames."""
-    return [frame["header"]["code"] for frame in frames(outcome(inquiry, "sid"))]
+    return [frame["header"]["code"] for frame in frames(outcome(inquiry))]
 
 
 def said(told: Outcome) -> str:
@@ -48,7 +49,20 @@ def said(told: Outcome) -> str:
     return "".join(piece[0]["content"] for piece in pieces)
 
 
-WHOLE = outcome(question(), "sid")
+WHOLE = outcome(question())
+
+
+def test_a_failure_comes_when_it_is_time() -> None:
+    """In the words that the settings leave it."""
+    told = failure(fault(10110, 0), "sid", EmulatorSettings(), after=1.1)
+    header = json.loads(told.message)["header"]
+    assert (header["code"], header["sid"], told.after, told.paced) == (10110, "sid", 1.1, True)
+
+
+def test_all_frames_are_of_the_questions_session() -> None:
+    """Whoever says them: the engine, or an audit."""
+    inquiry = question(suspect=("gunpowder",))
+    assert {frame["header"]["sid"] for frame in frames(outcome(inquiry))} == {inquiry.sid}
 
 
 def test_an_answer_has_no_failure_unasked() -> None:
@@ -64,19 +78,19 @@ def test_a_forbidden_question_is_refused(word: str, expected: list[int] | None) 
     """10013 before any answer, and nothing is billed; other questions have their answer."""
     inquiry = question(forbidden_input=(word,))
     assert codes(inquiry) == (expected or [0] * len(WHOLE.frames))
-    assert outcome(inquiry, "sid").tokens == (0 if expected else WHOLE.tokens)
+    assert outcome(inquiry).tokens == (0 if expected else WHOLE.tokens)
 
 
 def test_a_notice_of_the_input_is_for_the_user() -> None:
     """Without name and time (D-MaaS-WS)."""
-    told = frames(outcome(question(forbidden_input=("gunpowder",)), "sid"))
+    told = frames(outcome(question(forbidden_input=("gunpowder",))))
     assert told[0]["header"]["message"] == "您的提问可能违反相关规定，请修改后再试。"
 
 
 @pytest.mark.row("5.1 10014")
 def test_a_forbidden_answer_ends_in_its_middle() -> None:
     """10014 in place of the frame that would complete the word; what came before stands."""
-    told = outcome(question(forbidden_output=("gunpowder",)), "sid")
+    told = outcome(question(forbidden_output=("gunpowder",)))
     listed = [frame["header"]["code"] for frame in frames(told)]
     assert listed == [0] * (len(told.frames) - 1) + [10014]
     assert len(told.frames) > 2
@@ -87,21 +101,21 @@ def test_a_forbidden_answer_ends_in_its_middle() -> None:
 
 def test_a_harmless_answer_is_let_through() -> None:
     """The words must be in it."""
-    assert outcome(question(forbidden_output=("dynamite",)), "sid") == WHOLE
+    assert outcome(question(forbidden_output=("dynamite",))) == WHOLE
 
 
 @pytest.mark.row("5.1 10019")
 @pytest.mark.parametrize("words", [("gunpowder",), ("stand-in",)], ids=["question", "answer"])
 def test_a_suspect_dialogue_is_told_so_behind_the_answer(words: tuple[str, ...]) -> None:
     """10019 takes nothing back."""
-    told = outcome(question(suspect=words), "sid")
+    told = outcome(question(suspect=words))
     assert WHOLE.frames == told.frames[:-1]
     assert (frames(told)[-1]["header"]["code"], "payload" in frames(told)[-1]) == (10019, False)
 
 
 def test_a_notice_may_have_the_last_of_the_answer() -> None:
     """By a setting: as many frames, the same text, the usage."""
-    told = outcome(question(suspect=("gunpowder",), notice_content=True), "sid")
+    told = outcome(question(suspect=("gunpowder",), notice_content=True))
     last = frames(told)[-1]
     assert (len(WHOLE.frames), said(WHOLE)) == (len(told.frames), said(told))
     assert (last["header"]["code"], last["header"]["status"]) == (10019, 2)
@@ -110,7 +124,7 @@ def test_a_notice_may_have_the_last_of_the_answer() -> None:
 
 def test_a_harmless_dialogue_has_no_notice() -> None:
     """Neither question nor answer have the word."""
-    assert outcome(question(suspect=("dynamite",)), "sid") == WHOLE
+    assert outcome(question(suspect=("dynamite",))) == WHOLE
 
 
 def test_a_forbidden_answer_needs_no_notice() -> None:
@@ -159,7 +173,7 @@ def test_no_other_model_does() -> None:
 @pytest.mark.row("4.4 delays", "5.1 10110")
 def test_a_busy_engine_says_so_a_second_later() -> None:
     """10110, not billed."""
-    told = outcome(question(busy=True), "sid")
+    told = outcome(question(busy=True))
     assert (codes(question(busy=True)), told.tokens) == ([10110], 0)
     assert [frame.after for frame in told.frames] == [1.1]
 
@@ -173,7 +187,7 @@ def test_an_engine_has_no_time_for_what_is_too_long() -> None:
 @given(st.integers(0, 40))
 def test_an_engine_may_fall_silent(after: int) -> None:
     """10010 two minutes after so many frames; an answer with no more is complete."""
-    told = outcome(question(engine_stuck=after), "sid")
+    told = outcome(question(engine_stuck=after))
     if after >= len(WHOLE.frames):
         assert told == WHOLE
         return
@@ -183,6 +197,6 @@ def test_an_engine_may_fall_silent(after: int) -> None:
 
 def test_the_seconds_are_settings() -> None:
     """Nobody has to wait for two minutes to see it."""
-    busy = outcome(question(busy=True, busy_seconds=0.5), "sid")
-    stuck = outcome(question(engine_stuck=0, engine_seconds=2), "sid")
+    busy = outcome(question(busy=True, busy_seconds=0.5))
+    stuck = outcome(question(engine_stuck=0, engine_seconds=2))
     assert [busy.frames[0].after, stuck.frames[0].after] == [0.5, 2]

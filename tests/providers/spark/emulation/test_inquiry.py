@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from modelplug_spark.emulation.inquiry import Inquiry, is_hosted, is_served, model_at
+from modelplug_spark.emulation.inquiry import Inquiry, is_hosted, is_served, model_at, sid_of
 from modelplug_spark.emulation.settings import EmulatorSettings
 from modelplug_spark.frames import Request, decode_request
 from modelplug_spark.models import MODELS, SparkModel, find
@@ -30,6 +30,15 @@ def inquired(
         now=now,
         settings=EmulatorSettings(**settings),
     )
+
+
+def test_a_question_has_a_session() -> None:
+    """Named by the message, and by the time at which it came."""
+    message = encoded(golden("request_minimal")[0])
+    inquiry = inquired(message, now=1.5)
+    assert inquiry.sid == sid_of(message, 1.5)
+    assert inquiry.sid != sid_of(message, 2)
+    assert inquiry.sid != sid_of(b"", 1.5)
 
 
 def test_a_question_has_a_domain_and_texts() -> None:

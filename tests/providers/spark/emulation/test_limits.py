@@ -80,6 +80,14 @@ def test_a_second_has_its_questions() -> None:
     assert entered(state, *map(wish, times)) == [0, 0, 11202, 0, 11202, 0]
 
 
+def test_days_that_are_over_are_forgotten() -> None:
+    """As a clock shows that is set back to one: what no limit asks for isn't kept."""
+    state = limits(daily=1)
+    later = MIDNIGHT + 86_400
+    codes = entered(state, wish(), wish(), wish(later), wish(later), wish())
+    assert codes == [0, 11201, 0, 11201, 0]
+
+
 def test_answers_at_once_are_counted() -> None:
     """Until they end."""
     state = limits(concurrent=1)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelplug_spark.emulation.gateway import Account, Refused
-from modelplug_spark.emulation.service import Answer, Settings, SparkService, sid_of
+from modelplug_spark.emulation.inquiry import sid_of
+from modelplug_spark.emulation.service import Answer, Settings, SparkService
 from modelplug_spark.models import MODELS, SparkModel
 from modelplug_spark.signing import date_of, sign
 from tests.providers.spark.wire import encoded, golden

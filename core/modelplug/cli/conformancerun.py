@@ -1,0 +1,165 @@
+"""A run of the conformance kit as the command line asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import cast
+
+import click
+
+from modelplug.cli.failure import FAILED, Failure
+from modelplug.cli.progress import Progress
+from modelplug.conformance.baseline import Baseline, BaselineError, apply, read
+from modelplug.conformance.check import PROFILES, Check, Profile
+from modelplug.conformance.directions import DirectionName
+from modelplug.conformance.repeats import merged
+from modelplug.conformance.report import Report
+from modelplug.conformance.runner import Subject, all_checks, run
+from modelplug.errors import BackendNotFoundError, PluginConflictError, ProxyLLMError
+from modelplug.registry import registry
+
+__all__ = ["Plan", "found", "listed"]
+
+_HARNESS = 3
+"""Exit status where the harness is at fault, or where there is none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What is to be run.
+
+    Attributes:
+        checks: which checks.
+        directions: which ways of asking; None for all.
+        level: the level that is asked for; None shows the highest.
+        asked: the level up to which nothing was left out; None if something was.
+        quantum: seconds that limits are multiples of.
+        repeat: how many times.
+    """
+
+    checks: Sequence[Check]
+    directions: Sequence[DirectionName] | None
+    level: Profile | None
+    asked: Profile | None
+    quantum: float
+    repeat: int
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        level: str | None,
+        ids: Sequence[str],
+        directions: Sequence[DirectionName],
+        quantum: float,
+        repeat: int,
+    ) -> Plan:
+        """What options ask for.
+
+        Raises:
+            click.UsageError: there is no such check, or nothing is left to look at.
+        """
+        profile = cast(Profile | None, level)
+        asked = profile or PROFILES[-1]
+        upto = PROFILES[: PROFILES.index(asked) + 1]
+        every = all_checks()
+        if unknown := sorted(set(ids) - {each.id for each in every}):
+            raise click.UsageError(f"there is no check {unknown[0]!r}; --list tells which are")
+        checks = [each for each in every if each.profile in upto and (not ids or each.id in ids)]
+        if not checks:
+            raise click.UsageError(f"{', '.join(ids)}: not of the level {asked}")
+        if directions and not any(_is_looked(each, directions) for each in checks):
+            raise click.UsageError(f"none of these checks is made in {', '.join(directions)}")
+        return cls(
+            checks=checks,
+            directions=tuple(directions) or None,
+            level=profile,
+            asked=None if ids or directions else asked,
+            quantum=quantum,
+            repeat=repeat,
+        )
+
+    def status(self, report: Report) -> int:
+        """The exit status: what is asked to be complete may have no warnings."""
+        warned = any(cell.verdict == "warn" for cell in report.cells)
+        if self.level == "complete" and warned:
+            return report.status or FAILED
+        return report.status
+
+
+class NoHarnessError(Failure):
+    """Without a harness, nothing can be said."""
+
+    exit_code = _HARNESS
+
+
+def found(backend: str, plan: Plan, baseline: Path | None) -> Report:
+    """What a run of the plan finds, held against the baseline.
+
+    Raises:
+        click.UsageError: there is no such backend, or the baseline can't be read.
+        NoHarnessError: there is no harness, or it can't be loaded.
+        PluginError: the plugin can't be loaded.
+    """
+    expected = _baseline(baseline)
+    subject = _subject(backend)
+    with Progress.of(plan.checks, plan.directions, times=plan.repeat) as progress:
+        reports = [
+            run(
+                subject,
+                plan.checks,
+                directions=plan.directions,
+                quantum=plan.quantum,
+                progress=progress,
+            )
+            for _ in range(plan.repeat)
+        ]
+    report = replace(merged(reports), asked=plan.asked)
+    known = {each.id for each in all_checks()}
+    return apply(report, expected, known=known, today=date.today())  # noqa: DTZ011  # the user's
+
+
+def listed(checks: Sequence[Check]) -> list[str]:
+    """A line for each check: id, area, level, whether it must hold, title and rule."""
+    return [
+        "\t".join(
+            (
+                each.id,
+                each.area,
+                each.profile,
+                "MUST" if each.must else "SHOULD",
+                f"{each.title}: {each.rule}",
+            )
+        )
+        for each in checks
+    ]
+
+
+def _is_looked(check: Check, directions: Sequence[DirectionName]) -> bool:
+    return not check.directions or bool(set(check.directions) & set(directions))
+
+
+def _baseline(path: Path | None) -> Baseline:
+    try:
+        return read(path) if path else Baseline()
+    except BaselineError as error:
+        message = error.message
+    raise click.UsageError(message)
+
+
+def _subject(backend: str) -> Subject:
+    name, _, dist = backend.partition("@")
+    try:
+        registry().find(name, dist or None)
+    except (BackendNotFoundError, PluginConflictError) as error:
+        message = f"{error}; {error.hint}" if error.hint else str(error)
+        raise click.UsageError(message) from None
+    registry().load(name, dist or None)
+    try:
+        return Subject.of(name, dist or None)
+    except ProxyLLMError as error:
+        message, hint = str(error), error.hint
+    raise NoHarnessError(message, hint=hint)

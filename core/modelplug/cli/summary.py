@@ -1,0 +1,94 @@
+"""What came of a run of the conformance kit, in lines of text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from modelplug.conformance.check import AREAS, Check
+from modelplug.conformance.comparison import Comparison
+from modelplug.conformance.report import Cell, Report
+from modelplug.conformance.verdict import GLYPHS, SEVERITY
+
+__all__ = ["differences", "summary"]
+
+_ATTENTION = ("warn", "xfail")
+"""What fails no run, and is told all the same."""
+
+
+def summary(report: Report) -> list[str]:
+    """A line for each area, what there is to say of each failure, and the level."""
+    lines = [f"{report.backend}: {report.distribution} {report.version}", "", *_areas(report)]
+    for cell in report.cells:
+        if cell.verdict in _ATTENTION:
+            lines += ["", *_headed(cell)]
+    for cell in report.failures:
+        lines += ["", *_failure(report, cell)]
+    return [*lines, "", _verdict(report)]
+
+
+def differences(comparison: Comparison) -> list[str]:
+    """A line for each cell that changed, and one for the level."""
+    lines = [
+        f"{each.name}: {each.before or 'not there'} -> {each.after or 'not there'}"
+        f"{' (worse)' if each.is_worse else ''}"
+        for each in comparison.changes
+    ]
+    if comparison.before != comparison.after:
+        before, after = comparison.before or "none", comparison.after or "none"
+        lines.append(f"level: {before} -> {after}")
+    return lines or ["no differences"]
+
+
+def _areas(report: Report) -> Iterator[str]:
+    area_of = {check.id: check.area for check in report.checks}
+    counts = Counter((area_of[cell.check], cell.verdict) for cell in report.cells)
+    for area in AREAS.values():
+        told = [
+            f"{GLYPHS[verdict]} {counts[area, verdict]} {verdict}"
+            for verdict in SEVERITY
+            if counts[area, verdict]
+        ]
+        if told:
+            yield f"{area:<15}{'   '.join(sorted(told, key=_passes_first))}"
+
+
+def _passes_first(told: str) -> bool:
+    return not told.endswith("pass")
+
+
+def _headed(cell: Cell) -> Iterator[str]:
+    yield f"{GLYPHS[cell.verdict]} {cell.name} {cell.verdict}: {cell.told}"
+
+
+def _failure(report: Report, cell: Cell) -> Iterator[str]:
+    if cell.verdict == "stale":
+        yield f"{GLYPHS['stale']} {cell.name} STALE: {cell.told}"
+        return
+    check = next(each for each in report.checks if each.id == cell.check)
+    yield f"{GLYPHS[cell.verdict]} {cell.name} {cell.verdict}: {check.title}"
+    yield from _entries("rule", [_rule(check)])
+    yield from _entries("what happened", [cell.told])
+    yield from _entries("the service", cell.script)
+    yield from _entries("it saw", cell.timeline)
+    yield from _entries("run it again", [report.again(cell)])
+
+
+def _rule(check: Check) -> str:
+    return f"{check.rule} ({'MUST' if check.must else 'SHOULD'}, {check.profile})"
+
+
+def _entries(label: str, lines: Sequence[str]) -> Iterator[str]:
+    for number, line in enumerate(lines):
+        yield f"    {'' if number else label + ':':<15}{line}"
+
+
+def _verdict(report: Report) -> str:
+    seconds = sum(cell.seconds for cell in report.cells)
+    told = f"{len(report.checks)} checks, {len(report.cells)} cells, {seconds:.1f} s"
+    failed = f"{len(report.failures)} failed" if report.failures else "nothing failed"
+    if report.status == 3:
+        return f"{told}: the harness is at fault, so the run says nothing of the plugin"
+    if report.asked is None:
+        return f"{told}: {failed}; no level, as not everything was looked at"
+    return f"{told}: {failed}; level: {report.level or 'none'}"

@@ -1,0 +1,139 @@
+"""The process of ``alone``: run as a file, it loads a plugin, and writes down what happened.
+
+It imports the core after ``sys.path`` is its parent's, and nothing of the kit before the plugin
+has been looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+import threading
+import warnings
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+REACHING = (
+    "socket.connect",
+    "socket.bind",
+    "socket.getaddrinfo",
+    "socket.gethostbyname",
+    "subprocess.Popen",
+    "os.system",
+    "os.posix_spawn",
+    "os.exec",
+    "os.fork",
+    "urllib.Request",
+)
+"""Audit events of whoever asks the network, or another process, for something."""
+
+CHANGING = {"os.putenv": "an environment variable", "os.unsetenv": "an environment variable"}
+"""Audit events of whoever changes what is the app's."""
+
+
+class Without:
+    """Has a package not be installed."""
+
+    def __init__(self, package: str) -> None:
+        self.package = package
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Nothing, and nobody else is asked."""
+        if name.partition(".")[0] == self.package:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+class Watch:
+    """Notes audit events while it is on."""
+
+    def __init__(self) -> None:
+        self.on = False
+        self.reached: list[str] = []
+        self.changed: list[str] = []
+        sys.addaudithook(self._note)
+
+    def _note(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not self.on:
+            return
+        if event in REACHING and not _is_of_asyncio(event):
+            self.reached.append(event)
+        if event in CHANGING:
+            self.changed.append(f"{CHANGING[event]}, {arguments[0]!r}")
+
+
+def _is_of_asyncio(event: str) -> bool:
+    """Whether it is the socket pair that a loop makes for itself where there are no pairs."""
+    return sys.platform == "win32" and event in ("socket.connect", "socket.bind")
+
+
+def state() -> dict[str, object]:
+    """What is the app's, and not an import's to change."""
+    root = logging.getLogger()
+    return {
+        "the threads": sorted(each.name for each in threading.enumerate()),
+        "the root logger's handlers": [type(each).__name__ for each in root.handlers],
+        "the root logger's level": root.level,
+        "the warnings filters": [str(each) for each in warnings.filters],
+        "sys.excepthook": str(sys.excepthook),
+        "sys.stdout": str(sys.stdout),
+        "asyncio's policy": str(getattr(asyncio.events, "_event_loop_policy", None)),
+    }
+
+
+def load(name: str, dist: str, found: dict[str, Any]) -> None:
+    """What the first ``new_client`` of an app does before it makes one."""
+    registry = import_module("modelplug.registry").registry()
+    plugin = registry.find(name, dist)
+    backend = registry.load(plugin.name, plugin.dist)
+    client = backend.client.partition(":")[0]
+    found["early"] = [client] if client in sys.modules else []
+    before = packages()
+    found["client"] = registry.load_client(backend, plugin).__name__
+    own = {"modelplug", plugin.value.partition(".")[0], client.partition(".")[0]}
+    found["needs"] = sorted(packages() - before - own)
+
+
+def packages() -> set[str]:
+    """What is imported, but for the standard library."""
+    return {name.partition(".")[0] for name in sys.modules} - set(sys.stdlib_module_names)
+
+
+async def count(name: str, dist: str) -> None:
+    """Make a client as the harness says, and count."""
+    kit = import_module("modelplug.conformance.runner")
+    account = import_module("modelplug.conformance.harness").Account()
+    params = kit.Subject.of(name, dist).harness.params("ws://127.0.0.1:9", account)
+    made = import_module("modelplug.factory").new_client({"backend": f"{name}@{dist}", **params})
+    with made as client:
+        await client.count_token(client.default_model, "Hello, world")
+        await client.count_tokens("Hello, world")
+
+
+def main(task: dict[str, Any]) -> None:
+    """Do the task, and write down what happened."""
+    sys.path[:] = task["path"]
+    found: dict[str, Any] = {"error": "", "client": "", "early": [], "needs": []}
+    import_module("modelplug")
+    watch = Watch()
+    if task["without"]:
+        sys.meta_path.insert(0, Without(task["without"]))
+    before = state()
+    watch.on = True
+    try:
+        load(task["backend"], task["dist"], found)
+        if task["part"] == "count":
+            import_module("modelplug.bridge").run(count(task["backend"], task["dist"]))
+    except Exception as error:  # noqa: BLE001  # a plugin may raise anything
+        found["error"] = f"{type(error).__name__}: {error}"
+    watch.on = False
+    after = state()
+    found["reached"] = sorted(set(watch.reached))
+    found["changed"] = [*watch.changed, *(what for what in after if after[what] != before[what])]
+    Path(task["told"]).write_text(json.dumps(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

@@ -1,0 +1,206 @@
+"""What a check holds in its hands: a service that does what it says, and the plugin's client."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+
+from modelplug.backend import Backend
+from modelplug.client import ProxyLLMClient, RequestLike
+from modelplug.configstring import ConfigString, Target
+from modelplug.conformance.directions import Direction, Reading
+from modelplug.conformance.expect import ErrorT, Expect
+from modelplug.conformance.harness import Account, Asked, Harness
+from modelplug.conformance.verdict import NotApplicable
+from modelplug.conformance.wording import Wording
+from modelplug.delta import Finish
+from modelplug.factory import new_client
+from modelplug.messages import MessageConverter
+from modelplug.output import ModelOutput
+from modelplug.testing.exchange import Exchange, Exchanges
+from modelplug.testing.steps import Fail, Step
+from modelplug.testing.websocket import WebSocketUpstream
+
+__all__ = ["Lab"]
+
+
+class Lab:
+    """One check's own service, account and way of asking.
+
+    Attributes:
+        backend: what the plugin says of itself.
+        harness: what its author wrote for the kit.
+        expect: the assertions.
+        account: the credentials of this check alone.
+        quantum: seconds; every limit of a check is a multiple of it.
+        wording: what the service says, byte by byte.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        harness: Harness,
+        *,
+        direction: Direction,
+        quantum: float = 0.25,
+        expect: Expect | None = None,
+    ) -> None:
+        self.backend = backend
+        self.harness = harness
+        self.expect = expect or Expect()
+        self.account = Account()
+        self.quantum = quantum
+        self.direction = direction
+        self.script: list[str] = []
+        self.wording = Wording(harness.codec)
+        self.upstream = WebSocketUpstream(self.wording)
+        self._open = ExitStack()
+
+    def __enter__(self) -> Lab:
+        self._open.enter_context(self.upstream)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._open.close()
+        gc.collect()
+
+    # ------------------------------------------------------------------ the service
+
+    def play(self, *steps: Step, times: int | None = 1, question: str | None = None) -> None:
+        """Queue an answer of the service's; with ``question``, to that last message alone.
+
+        Raises:
+            NotApplicable: the service has no words for one of the failures.
+        """
+        for step in steps:
+            if isinstance(step, Fail) and step.kind in self.harness.cannot_express:
+                raise NotApplicable(self.harness.cannot_express[step.kind])
+        self.script.append(", ".join(map(_worded, steps)) + ("" if times == 1 else ", every time"))
+        asked = self.harness.codec.asked
+        self.upstream.play(
+            *steps,
+            times=times,
+            when=None
+            if question is None
+            else lambda request: asked(request).messages[-1][1] == question,
+        )
+
+    @property
+    def exchanges(self) -> Exchanges:
+        """What the service saw."""
+        return self.upstream.exchanges
+
+    def asked(self, number: int = -1) -> Asked:
+        """What a connection's last message asked."""
+        return self.harness.codec.asked(self.exchanges[number].request)
+
+    def wait_until(self, holds: Callable[[], bool], *, quanta: int) -> bool:
+        """Wait until something holds, or so many quanta have passed; whether it does."""
+        until = time.monotonic() + quanta * self.quantum
+        while not holds() and time.monotonic() < until:
+            time.sleep(self.quantum / 20)
+        return holds()
+
+    def expect_gone(self, exchange: Exchange, *, quanta: int = 4) -> None:
+        """The client lets go of a connection in time, by itself."""
+        limit = quanta * self.quantum
+        gone = exchange.wait_gone(limit)
+        self.expect.that(gone, f"the connection was still open {limit:g} s later")
+
+    # ------------------------------------------------------------------ the client
+
+    @contextmanager
+    def client(
+        self, *, executor: Executor | None = None, **overrides: object
+    ) -> Iterator[ProxyLLMClient]:
+        """The plugin's client of this service."""
+        with self.made(executor=executor, **overrides) as client:
+            yield client
+
+    def made(self, *, executor: Executor | None = None, **overrides: object) -> ProxyLLMClient:
+        """The same, to be closed by whoever asked for it."""
+        target = Target(backend=self.backend.name, model=self.harness.model)
+        params = {
+            "backend": str(ConfigString(targets=(target,))),
+            **self.harness.params(self.upstream.url, self.account),
+            **overrides,
+        }
+        return new_client(params, executor)
+
+    def ask(
+        self,
+        client: ProxyLLMClient,
+        request: RequestLike = "hi",
+        converter: MessageConverter | None = None,
+    ) -> list[ModelOutput]:
+        """All outputs, in this check's direction."""
+        return self.direction.ask(client, request, converter)
+
+    def answer(self, *steps: Step, request: RequestLike = "hi") -> ModelOutput:
+        """The last output of a call that the service answers with these steps."""
+        self.play(*steps)
+        with self.client() as client:
+            outputs = self.ask(client, request)
+        self.expect.that(outputs, "the call ended without any output")
+        return outputs[-1]
+
+    def sent(self, request: RequestLike, client: ProxyLLMClient | None = None) -> Asked:
+        """What the service hears of a request."""
+        self.play("ok", Finish())
+        before = len(self.exchanges)
+        with nullcontext(client) if client else self.client() as asking:
+            self.ask(asking, request)
+        self.expect.that(len(self.exchanges) > before, "the service was never asked")
+        return self.asked()
+
+    def refused(self, request: RequestLike, kind: type[ErrorT], *, what: str) -> ErrorT:
+        """The error by which a request is refused, before the service hears of it."""
+        before = self.questions
+        with self.client() as client:
+            error = self.expect.raises(kind, lambda: self.ask(client, request), what=what)
+        self.expect.equal(f"messages to the service for {what}", before, self.questions)
+        return error
+
+    @property
+    def questions(self) -> int:
+        """How many messages the service has had."""
+        return sum(len(exchange.messages) for exchange in self.exchanges)
+
+    def read(self, client: ProxyLLMClient, request: RequestLike = "hi") -> Reading:
+        """A stream, in this check's direction; closed at the end of the check if not before."""
+        reading = self.direction.read(client, request)
+        self._open.callback(_let_go, reading)
+        return reading
+
+    def claims(self, capability: str) -> bool:
+        """Whether the plugin claims to have something, by itself or with the plugin's help."""
+        with self.made() as client:
+            model = self.harness.model or client.default_model
+            return client.capabilities(model).supports(capability)
+
+
+def _let_go(reading: Reading) -> None:
+    """Close a stream that a check may have left where it was."""
+    with suppress(Exception):  # what became of it is told already
+        reading.close()
+
+
+def _worded(step: Step) -> str:
+    """A step as a report says it."""
+    return f"says {step!r}" if isinstance(step, str) else repr(step)
+
+
+def told(exchanges: Sequence[Exchange]) -> list[str]:
+    """The service's own account of its connections, a line each."""
+    lines = []
+    for number, each in enumerate(exchanges):
+        asked = f"asked {len(each.messages)} times" if each.messages else "asked nothing"
+        lasted = f"{(each.closed or 0) - each.opened:.3f} s" if each.closed else "still open"
+        ended = f"ended by the {each.closed_by}, {each.how}" if each.closed_by else "not ended"
+        lines.append(
+            f"connection {number}: {asked}, {each.bytes_accepted} bytes out, {lasted}, {ended}"
+        )
+    return lines

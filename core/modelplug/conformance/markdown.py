@@ -1,0 +1,69 @@
+"""A report as Markdown, short enough for a comment on a change."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from modelplug.conformance.check import AREAS
+from modelplug.conformance.report import Cell, Report
+from modelplug.conformance.verdict import GLYPHS, SEVERITY
+
+__all__ = ["markdown"]
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~#!&@])")
+
+
+def markdown(report: Report) -> str:
+    """The report: its level, a row for each area, and each failure folded up."""
+    lines = [*_head(report), "", *_table(report), *_failures(report)]
+    return "\n".join(lines) + "\n"
+
+
+def _head(report: Report) -> Iterator[str]:
+    yield f"## Conformance of {_text(report.backend)}: {report.level or 'no level'}"
+    yield ""
+    seconds = sum(cell.seconds for cell in report.cells)
+    told = f"{report.distribution} {report.version}"
+    yield f"{_text(told)}: {len(report.checks)} checks, {len(report.cells)} cells, {seconds:.1f} s."
+
+
+def _table(report: Report) -> Iterator[str]:
+    """Areas down, those verdicts across that there are."""
+    area_of = {check.id: check.area for check in report.checks}
+    counts = Counter((area_of[cell.check], cell.verdict) for cell in report.cells)
+    shown = [each for each in SEVERITY if any(verdict == each for _, verdict in counts)]
+    yield "| area | " + " | ".join(f"{GLYPHS[each]} {each}" for each in shown) + " |"
+    yield "| --- |" + " ---: |" * len(shown)
+    for area in AREAS.values():
+        if any(each == area for each, _ in counts):
+            yield (
+                f"| {area} | " + " | ".join(str(counts[area, each] or "") for each in shown) + " |"
+            )
+
+
+def _failures(report: Report) -> Iterator[str]:
+    rules = {check.id: check.rule for check in report.checks}
+    for cell in report.failures:
+        yield ""
+        yield f"<details><summary>{GLYPHS[cell.verdict]} <b>{_text(cell.name)}</b> "
+        yield f"{cell.verdict}: {_text(cell.told)}</summary>"
+        yield ""
+        yield from _details(report, cell, rules.get(cell.check, ""))
+        yield ""
+        yield "</details>"
+
+
+def _details(report: Report, cell: Cell, rule: str) -> Iterator[str]:
+    if rule:
+        yield f"- rule: {_text(rule)}"
+    yield from (f"- the service's script: {_text(each)}" for each in cell.script)
+    yield from (f"- it saw: {_text(each)}" for each in cell.timeline)
+    if cell.verdict != "stale":
+        yield f"- again: `{report.again(cell).replace('`', '')}`"
+
+
+def _text(text: str) -> str:
+    """``text`` on one line, as nothing but text."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))

@@ -1,0 +1,36 @@
+"use strict";
+{
+  const $ = (id) => document.getElementById(id);
+  const rows = [...document.querySelectorAll("tr.row")];
+  const levels = [...$("level").options].map((option) => option.value);
+
+  const filter = () => {
+    const most = levels.indexOf($("level").value);
+    for (const row of rows) {
+      const above = levels.indexOf(row.dataset.level) > most;
+      row.hidden = above || ($("bad").checked && row.dataset.bad === undefined);
+    }
+    for (const body of document.querySelectorAll("tbody")) {
+      const some = [...body.rows].some((row) => row.matches(".row") && !row.hidden);
+      body.hidden = !some;
+    }
+    $("nothing").hidden = rows.some((row) => !row.hidden);
+  };
+  $("bad").addEventListener("change", filter);
+  $("level").addEventListener("change", filter);
+  filter();
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("td.cell a");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    const shown = $(link.hash.slice(1)).cloneNode(true);
+    shown.removeAttribute("id");
+    $("shown").replaceChildren(shown);
+    $("detail").showModal();
+  });
+  $("detail").addEventListener("click", (event) => {
+    if (event.target === $("detail")) $("detail").close();
+  });
+  $("tools").hidden = false;
+}

@@ -1,0 +1,194 @@
+"""Reports as one HTML page that needs nothing else: the matrix, and a detail for each of its cells.
+
+Backends stand across, checks down. Without scripts a mark leads to its detail further down; with
+them it opens in front, and the filters work. Whatever comes from a report is escaped.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from html import escape
+from importlib.resources import files
+from itertools import groupby
+
+from modelplug.conformance.check import PROFILES, Check
+from modelplug.conformance.detail import detail, is_good, reference, stale
+from modelplug.conformance.directions import ALL
+from modelplug.conformance.marks import ENDINGS, MEANINGS, ending, mark
+from modelplug.conformance.report import Cell, Report, catalogue, worst
+from modelplug.conformance.verdict import SEVERITY
+
+__all__ = ["page"]
+
+_WAYS = {"async-stream": "as", "sync-stream": "ss", "async": "a", "sync": "s"}
+"""Headings of the four ways of asking, which are as narrow as a mark."""
+
+_MANY = 4
+"""From so many backends on, each has one mark a check: the worst of the four."""
+
+
+def page(reports: Sequence[Report]) -> str:
+    """The page of one report, or of several."""
+    ordered = sorted(reports, key=lambda each: (each.backend, each.distribution, each.version))
+    names = ", ".join(report.backend for report in ordered)
+    return "\n".join(
+        [
+            "<!doctype html>",
+            '<html lang="en"><head><meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>Conformance: {escape(names)}</title>",
+            f"<style>\n{_asset('page.css')}</style></head>",
+            "<body>",
+            *_head(ordered),
+            *_tools(),
+            *_matrix(ordered),
+            *_legend(),
+            *_details(ordered),
+            '<dialog id="detail" aria-label="Detail">',
+            '<form method="dialog"><button>Close</button></form><div id="shown"></div></dialog>',
+            f"<script>\n{_asset('page.js')}</script>",
+            "</body></html>\n",
+        ]
+    )
+
+
+def _asset(name: str) -> str:
+    return files("modelplug.conformance").joinpath(name).read_text("utf-8")
+
+
+# ---------------------------------------------------------------------- what stands above
+
+
+def _head(reports: Sequence[Report]) -> Iterator[str]:
+    yield "<header><h1>Conformance</h1>"
+    yield f'<p class="muted">{_counted(reports)} A mark leads to what happened.</p>'
+    yield '<div class="cards">'
+    for report in reports:
+        yield from _card(report)
+    yield "</div></header>"
+
+
+def _counted(reports: Sequence[Report]) -> str:
+    checks, backends = len(catalogue(reports)), len(reports)
+    return f"{checks} checks of {backends} backend{'s' if backends > 1 else ''}."
+
+
+def _card(report: Report) -> Iterator[str]:
+    yield f'<section class="card"><h2>{escape(report.backend)}</h2>'
+    told = f"{report.distribution} {report.version}"
+    yield f'<p class="muted">{escape(told)}: {report.level or "no level"}</p>'
+    yield '<ol class="levels" aria-label="Levels">'
+    for profile in PROFILES:
+        reached = report.level is not None and PROFILES.index(profile) <= PROFILES.index(
+            report.level
+        )
+        tick = "✓ " if reached else ""
+        yield f"<li{' class=reached' if reached else ''}>{tick}{profile.title()}</li>"
+    yield '</ol><div class="counts">'
+    counts = Counter(cell.verdict for cell in (*report.cells, *report.stale))
+    for verdict in reversed(SEVERITY):
+        if counts[verdict]:
+            yield f"<span>{mark(verdict)} {counts[verdict]} {verdict}</span>"
+    yield "</div></section>"
+
+
+def _tools() -> Iterator[str]:
+    yield '<div class="tools" id="tools" hidden>'
+    yield '<label><input type="checkbox" id="bad"> Only failures and warnings</label>'
+    yield '<label>Level <select id="level">'
+    for profile in PROFILES:
+        chosen = " selected" if profile == PROFILES[-1] else ""
+        yield f'<option value="{profile}"{chosen}>up to {profile}</option>'
+    yield "</select></label></div>"
+    yield '<p class="none" id="nothing" hidden>No check is like that.</p>'
+
+
+# ---------------------------------------------------------------------- the matrix
+
+
+def _matrix(reports: Sequence[Report]) -> Iterator[str]:
+    size = "many" if len(reports) >= _MANY else "several" if len(reports) > 1 else "one"
+    yield f'<table class="{size}"><thead><tr><th scope="col">Check</th>'
+    yield '<th scope="col" class="rule">Rule</th>'
+    for report in reports:
+        yield f'<th scope="col" class="backend"><span class="name">{escape(report.backend)}</span>'
+        yield '<div class="ways each">'
+        yield from (f'<span title="{way}">{short}</span>' for way, short in _WAYS.items())
+        yield "</div></th>"
+    yield "</tr></thead>"
+    for area, checks in groupby(catalogue(reports), lambda each: each.area):
+        yield f'<tbody><tr class="area"><th scope="rowgroup">{escape(area)}</th>'
+        yield f'<th class="rule"></th><th colspan="{len(reports)}"></th></tr>'
+        for check in checks:
+            yield from _row(check, reports)
+        yield "</tbody>"
+    yield "</table>"
+
+
+def _row(check: Check, reports: Sequence[Report]) -> Iterator[str]:
+    cells = [cell for report in reports for cell in report.of(check.id)]
+    bad = "" if is_good(cells) else " data-bad"
+    tag = "" if check.must else ' <span class="tag">should</span>'
+    rule = escape(check.rule)
+    yield f'<tr class="row" data-level="{check.profile}"{bad}><th scope="row">'
+    yield f'<details><summary title="{rule}"><span class="id">{escape(check.id)}</span>'
+    yield f"{escape(check.title)}{tag}</summary>"
+    yield f'<p>{rule} <span class="tag">{check.profile}</span></p></details></th>'
+    yield f'<td class="rule">{rule}</td>'
+    for number, report in enumerate(reports):
+        yield f'<td class="cell">{_marks(check, report, number)}</td>'
+    yield "</tr>"
+
+
+def _marks(check: Check, report: Report, number: int) -> str:
+    cells = report.of(check.id)
+    if not cells:
+        return '<span class="muted" title="not looked at">-</span>'
+    by_way = {cell.direction: cell for cell in cells}
+    if "-" in by_way:
+        slots = f'<span class="slot each all">{_slot(by_way["-"])}</span>'
+    else:
+        slots = "".join(_way(by_way.get(way)) for way in ALL)
+    verdict = worst(cells)
+    one = next(cell for cell in cells if cell.verdict == verdict)
+    label = escape(f"{report.backend}, {check.id}: {verdict}")
+    return (
+        f'<a href="#{reference(number, check)}" aria-label="{label}" title="{label}">{slots}'
+        f'<span class="slot sum">{_slot(one)}</span></a>'
+    )
+
+
+def _way(cell: Cell | None) -> str:
+    return f'<span class="slot each">{_slot(cell) if cell else ""}</span>'
+
+
+def _slot(cell: Cell) -> str:
+    return f"{mark(cell.verdict)}<i>{ending(cell.ended)}</i>"
+
+
+# ---------------------------------------------------------------------- what stands below
+
+
+def _legend() -> Iterator[str]:
+    yield '<section><h2>What the marks mean</h2><ul class="legend">'
+    for verdict, meaning in MEANINGS.items():
+        yield f"<li>{mark(verdict)}<span><b>{verdict}</b>: {meaning}</span></li>"
+    yield "</ul><p>Below a mark, how the connection ended:</p>"
+    yield '<ul class="legend">'
+    for sign, meaning in ENDINGS.items():
+        yield f'<li><span class="sign">{sign}</span><span>{meaning}</span></li>'
+    yield "</ul><p>Across, the four ways of asking: "
+    yield ", ".join(f"<b>{short}</b> {way}" for way, short in _WAYS.items()) + ".</p></section>"
+
+
+def _details(reports: Sequence[Report]) -> Iterator[str]:
+    yield "<section><h2>What happened</h2>"
+    if all(is_good(report.cells) and not report.stale for report in reports):
+        yield '<p class="none">✓ Nothing failed.</p>'
+    for number, report in enumerate(reports):
+        yield from stale(report)
+        for check in catalogue([report]):
+            if report.of(check.id):
+                yield from detail(number, report, check)
+    yield "</section>"

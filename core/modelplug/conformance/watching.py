@@ -1,0 +1,77 @@
+"""What a process holds, and what Python complains of, while a check does something."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from modelplug.conformance.calls import logged
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+__all__ = ["held", "one_worker", "threads", "watched"]
+
+_OWN = "modelplug-conformance"
+"""What the names of the kit's own threads begin with."""
+
+_DESCRIPTORS = "/proc/self/fd"
+"""Where Linux lists them; elsewhere they aren't counted."""
+
+
+def threads() -> set[str]:
+    """The threads that there are, but for the kit's own: their names and numbers."""
+    found = threading.enumerate()
+    return {f"{each.name} ({each.ident})" for each in found if not each.name.startswith(_OWN)}
+
+
+def held() -> dict[str, int]:
+    """How many threads and open files the process has."""
+    counts = {"threads": len(threads())}
+    if os.path.isdir(_DESCRIPTORS):
+        counts["open files"] = len(os.listdir(_DESCRIPTORS))
+    return counts
+
+
+@contextmanager
+def one_worker() -> Iterator[ThreadPoolExecutor]:
+    """An executor with room for one."""
+    with ThreadPoolExecutor(1, f"{_OWN}-worker") as executor:
+        yield executor
+
+
+@contextmanager
+def watched() -> Iterator[list[str]]:
+    """What Python complains of within the block: warnings, lost exceptions, lost tasks."""
+    complaints: list[str] = []
+    with ExitStack() as watching:
+        said = watching.enter_context(logged("asyncio"))
+        warned = watching.enter_context(warnings.catch_warnings(record=True))
+        warnings.simplefilter("always")
+        watching.enter_context(_unraisable(complaints))
+        yield complaints
+        complaints += [f"{each.category.__name__}: {each.message}" for each in warned or ()]
+        complaints += said
+
+
+@contextmanager
+def _unraisable(complaints: list[str]) -> Iterator[None]:
+    def lost(unraisable: UnraisableHookArgs) -> None:
+        told = unraisable.exc_value or unraisable.exc_type.__name__
+        complaints.append(f"{unraisable.err_msg or 'an exception was lost'}: {told!r}")
+
+    def ended(args: threading.ExceptHookArgs) -> None:
+        complaints.append(f"a thread ended with {args.exc_type.__name__}: {args.exc_value}")
+
+    before = sys.unraisablehook, threading.excepthook
+    sys.unraisablehook, threading.excepthook = lost, ended
+    try:
+        yield
+    finally:
+        sys.unraisablehook, threading.excepthook = before

@@ -1,0 +1,90 @@
+"""What a service says, byte by byte: a codec whose messages a check may change on their way out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from modelplug.conformance.harness import Asked, ServiceCodec
+from modelplug.delta import Delta, Finish
+from modelplug.testing.codec import Encoder, RawRequest
+from modelplug.testing.steps import Fail, Status
+
+__all__ = ["MARK", "Wording", "escaped"]
+
+MARK = "~mark~"
+"""A text that any format has as it is: a check puts something else in its place."""
+
+
+class Wording:
+    """A harness's codec, but for what ``rewrite`` makes of each message; by default nothing.
+
+    Attributes:
+        rewrite: gets each message that the service says, and gives what goes out.
+    """
+
+    def __init__(self, codec: ServiceCodec) -> None:
+        self._codec = codec
+        self.rewrite: Callable[[bytes], bytes] = bytes
+
+    def encoder(self, request: RawRequest) -> Encoder:
+        """The codec's encoder, with its messages rewritten."""
+        return _Rewritten(self._codec.encoder(request), self)
+
+    def refusal(self, fail: Fail) -> Status | None:
+        """As the codec has it."""
+        return self._codec.refusal(fail)
+
+    def asked(self, request: RawRequest) -> Asked:
+        """As the codec has it."""
+        return self._codec.asked(request)
+
+    def says(self, piece: Delta | Finish) -> list[bytes]:
+        """The messages of an answer that is this piece, and then ends if it isn't the end."""
+        encoder = self._codec.encoder(RawRequest(target="/"))
+        if isinstance(piece, Finish):
+            return [*encoder.finish(piece)]
+        return [*encoder.delta(piece), *encoder.finish(Finish())]
+
+    def can_say(self, delta: Delta) -> bool:
+        """Whether the service has a place for a piece, which holds MARK somewhere."""
+        return any(MARK.encode() in message for message in self.says(delta))
+
+    def tells_apart(self, one: Finish, other: Finish) -> bool:
+        """Whether the service says two ends in different words.
+
+        Sessions may be named by the clock, so that one look isn't enough to call them different.
+        """
+        return all(self.says(one) != self.says(other) for _ in range(50))
+
+
+class _Rewritten:
+    def __init__(self, encoder: Encoder, wording: Wording) -> None:
+        self._encoder = encoder
+        self._wording = wording
+
+    def _changed(self, messages: Sequence[bytes]) -> Sequence[bytes]:
+        return [self._wording.rewrite(message) for message in messages]
+
+    def delta(self, delta: Delta) -> Sequence[bytes]:
+        return self._changed(self._encoder.delta(delta))
+
+    def finish(self, finish: Finish) -> Sequence[bytes]:
+        return self._changed(self._encoder.finish(finish))
+
+    def fail(self, fail: Fail) -> Sequence[bytes]:
+        return self._changed(self._encoder.fail(fail))
+
+    def noise(self) -> Sequence[bytes]:
+        return self._changed(self._encoder.noise())
+
+
+def escaped(message: bytes) -> bytes:
+    r"""The same JSON in ASCII: whatever else there is becomes ``\uXXXX``, in pairs if need be."""
+    return "".join(map(_ascii, message.decode())).encode()
+
+
+def _ascii(character: str) -> str:
+    if character.isascii():
+        return character
+    units = character.encode("utf-16-be").hex()
+    return "".join(rf"\u{units[at : at + 4]}" for at in range(0, len(units), 4))

@@ -1,0 +1,284 @@
+"""A WebSocket server in a thread and a loop of its own; it needs the ``testing`` extra.
+
+It never closes a connection unless it is told to, so that a client which leaks one is seen to do
+so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import CancelledError
+from contextlib import ExitStack, asynccontextmanager, suppress
+from ssl import SSLContext
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+
+from modelplug.errors import WrongUseError
+from modelplug.testing.certificate import local_certificate
+from modelplug.testing.codec import RawRequest
+from modelplug.testing.connection import Connection, InvalidState
+from modelplug.testing.exchange import Exchanges
+from modelplug.testing.steps import Hang, Status
+from modelplug.testing.threads import in_thread
+
+__all__ = ["Admit", "Converse", "WebSocketServer"]
+
+Admit: TypeAlias = Callable[[RawRequest], Status | Hang | None]
+"""What to do with a handshake: None lets it in."""
+
+Converse: TypeAlias = Callable[[Connection], Awaitable[None]]
+"""Talks to a client that was let in; it is cancelled when the client has gone."""
+
+_SWITCHING_SECONDS = 5.0
+"""How long the server's own thread may take to stop listening, or to listen again."""
+
+_RECOVERY_SECONDS = 0.1
+"""How long no connection is taken after one couldn't be, for want of descriptors."""
+
+_BACKLOG = 1024
+"""Connections that wait to be taken: a test may open very many at once."""
+
+
+class WebSocketServer:
+    """Serves WebSockets while it is entered, in a thread and a loop of its own.
+
+    So a client that blocks doesn't stop the server which should show that it does.
+
+    Args:
+        converse: see ``Converse``; it runs on the server's loop.
+        admit: see ``Admit``; so does it.
+        host, port: where to listen; port 0 takes any free one.
+        tls: makes it wss: True with a certificate of its own, see ``ca_file``.
+
+    Attributes:
+        exchanges: what it saw.
+        ca_file: the authority of its own certificate, a PEM file, while it is entered.
+    """
+
+    def __init__(
+        self,
+        converse: Converse,
+        *,
+        admit: Admit = lambda _: None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls: SSLContext | bool = False,
+    ) -> None:
+        self.exchanges = Exchanges()
+        self.ca_file: str | None = None
+        self._converse = converse
+        self._admit = admit
+        self._host, self._port = host, port
+        self._tls = tls
+        self._context: SSLContext | None = None
+        self._listener: socket.socket | None = None
+        self._clients: dict[asyncio.Task[None], Connection] = {}
+        self._faults: list[BaseException] = []
+        self._running = ExitStack()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._address: tuple[str, int] | None = None
+        self._refusing = False
+
+    @property
+    def url(self) -> str:
+        """Where it listens, as an origin: ``ws://127.0.0.1:49152``.
+
+        Raises:
+            WrongUseError: it isn't entered.
+        """
+        if self._address is None:
+            raise WrongUseError("a server has no address before it is entered")
+        host, port = self._address
+        scheme = "wss" if self._context else "ws"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+    @property
+    def open_count(self) -> int:
+        """How many connections are open."""
+        return sum(each.closed is None for each in self.exchanges)
+
+    def __enter__(self) -> Self:
+        """Listen.
+
+        Raises:
+            MissingDependencyError: a certificate is wanted, and trustme isn't installed.
+            OSError: there is no such address here, or it is taken.
+            WrongUseError: it is entered already.
+        """
+        if self._loop is not None:
+            raise WrongUseError("a server is entered once at a time")
+        self._faults.clear()
+        with ExitStack() as starting:
+            own = starting.enter_context(local_certificate()) if self._tls is True else None
+            context = own.context if own else self._tls
+            self._context = context if isinstance(context, SSLContext) else None
+            self._loop = starting.enter_context(in_thread(self._serving()))
+            self.ca_file = own.ca_file if own else None
+            self._running = starting.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        """Cut every connection and stop listening.
+
+        Raises:
+            BaseException: the first that ``admit``, ``converse`` or a codec raised. What the
+                block raised goes before it.
+        """
+        self._loop = self.ca_file = None
+        self._running.close()
+        self._address = None
+        if self._faults and exc is None:
+            raise self._faults[0]
+        if self._faults and exc is not None:
+            exc.add_note(f"the server met a fault as well: {self._faults[0]!r}")
+
+    def refuse(self, *, refusing: bool = True) -> None:
+        """Have the system refuse connections, or take them again; those that are open stay.
+
+        Raises:
+            OSError: the address was taken meanwhile.
+            WrongUseError: it isn't entered, or its loop has no time for it.
+        """
+        loop = self._loop
+        if loop is None:
+            raise WrongUseError(
+                "nothing can be played here: the server doesn't run",
+                hint="play within its 'with' block",
+            )
+        if refusing == self._refusing:
+            return
+        if _running_loop() is loop:
+            raise WrongUseError("a server can't be told this from its own loop")
+        change = self._switch(refusing=refusing)
+        try:
+            asyncio.run_coroutine_threadsafe(change, loop).result(_SWITCHING_SECONDS)
+        except TimeoutError:
+            change.close()
+            raise WrongUseError(
+                "the server's loop is busy",
+                hint="a codec, 'when', 'admit' or 'answer' blocks it",
+            ) from None
+        except (RuntimeError, CancelledError):
+            change.close()
+            raise WrongUseError("the server was stopped meanwhile") from None
+
+    # ------------------------------------------------------------------ on its own loop
+
+    @asynccontextmanager
+    async def _serving(self) -> AsyncIterator[None]:
+        told = await asyncio.get_running_loop().getaddrinfo(
+            self._host, self._port, type=socket.SOCK_STREAM
+        )
+        family, _, _, _, address = told[0]
+        self._bind(family, address)
+        self._refusing = False
+        self._listen()
+        try:
+            yield
+        finally:
+            self._forget()
+            # Not cancelled, but cut: each ends when its socket has gone, and not a turn earlier.
+            for connection in self._clients.values():
+                connection.cut()
+            await asyncio.gather(*self._clients)
+
+    async def _switch(self, *, refusing: bool) -> None:
+        if self._listener is None:
+            return  # it is just being stopped
+        if refusing:
+            family, address = self._listener.family, self._listener.getsockname()
+            self._forget()
+            self._bind(family, address)  # so that nobody is given the port as a free one
+        else:
+            self._listen()
+        self._refusing = refusing
+
+    def _bind(self, family: int, address: Any) -> None:
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setblocking(False)
+        if os.name == "posix":  # elsewhere it would let two servers share a port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(address)
+        except OSError:
+            listener.close()
+            raise
+        self._listener = listener
+        host, port = listener.getsockname()[:2]
+        self._address = (host, port)
+
+    def _listen(self) -> None:
+        if self._listener is not None:
+            self._listener.listen(_BACKLOG)
+            asyncio.get_running_loop().add_reader(self._listener, self._accept, self._listener)
+
+    def _forget(self) -> None:
+        if self._listener is not None:
+            asyncio.get_running_loop().remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
+
+    def _accept(self, listener: socket.socket) -> None:
+        # Not asyncio's server: stopped while it accepts, it leaves the socket to the collector.
+        try:
+            while True:
+                client, _ = listener.accept()
+                self._take(client)
+        except (BlockingIOError, ConnectionError):
+            pass
+        except OSError:  # no descriptor is left; who waits is taken when there is one again
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(listener)
+            loop.call_later(_RECOVERY_SECONDS, self._resume, listener)
+
+    def _resume(self, listener: socket.socket) -> None:
+        if listener is self._listener and not self._refusing:
+            asyncio.get_running_loop().add_reader(listener, self._accept, listener)
+
+    def _take(self, client: socket.socket) -> None:
+        connection = Connection(client, self._context)
+        task = asyncio.ensure_future(self._serve(connection))
+        self._clients[task] = connection
+        task.add_done_callback(self._clients.pop)
+        self.exchanges.add(connection.exchange)  # last: whoever waits for it finds the rest done
+
+    async def _serve(self, connection: Connection) -> None:
+        talk = asyncio.ensure_future(self._talk(connection))
+        try:
+            await connection.watch()
+        finally:
+            talk.cancel()
+            with suppress(asyncio.CancelledError):
+                await talk
+            connection.drop()
+
+    async def _talk(self, connection: Connection) -> None:
+        try:
+            verdict = self._admit(await connection.handshake())
+            if isinstance(verdict, Status):
+                await connection.refuse(verdict)
+            elif verdict is None:
+                await connection.accept()
+                await self._converse(connection)
+        except InvalidState:
+            await asyncio.Future()  # it spoke to a client that was closing, or closed it itself
+        except asyncio.CancelledError:
+            connection.cut()
+            raise
+        except BaseException as fault:  # noqa: BLE001  # a test's own code, and its verdicts
+            self._faults.append(fault)
+            connection.cut()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    with suppress(RuntimeError):
+        return asyncio.get_running_loop()
+    return None

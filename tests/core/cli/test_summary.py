@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from modelplug.cli.summary import differences, summary
+from modelplug.conformance.comparison import compared
+from tests.core.conformance.samples import cell, report
+
+
+def test_a_good_run_is_short() -> None:
+    """A line for each area, and the level."""
+    found = report(cell("STR-01", verdict="n/a"), cell("STR-02"), cell("GEN-01"))
+    assert summary(found) == [
+        "acme: modelplug-acme 1.5",
+        "",
+        "Answers        ✓ 1 pass",
+        "Streams        ✓ 1 pass   · 1 n/a",
+        "",
+        "3 checks, 3 cells, 0.8 s: nothing failed; level: complete",
+    ]
+
+
+def test_a_failure_tells_all() -> None:
+    """Rule, what happened, script, timeline, and how to see it again."""
+    told = summary(report(cell("GEN-01", verdict="fail", told="nothing came")))
+    assert told[4:] == [
+        "✗ GEN-01[async] fail: title of GEN-01",
+        "    rule:          The rule of GEN-01 holds. (MUST, core)",
+        "    what happened: nothing came",
+        "    the service:   says 'Hel', Gate('more')",
+        "    it saw:        connection 0: asked 1 times, 80 bytes out, 0.100 s, ended by the"
+        " client, fin",
+        "    run it again:  modelplug conformance acme --only GEN-01 --direction async",
+        "",
+        "1 checks, 1 cells, 0.2 s: 1 failed; level: none",
+    ]
+
+
+def test_what_fails_no_run_is_told_on_a_line() -> None:
+    """Warnings, and what the baseline expects."""
+    found = report(
+        cell("GEN-01", verdict="warn", told="hm"), cell("GEN-02", verdict="xfail", told="known")
+    )
+    told = summary(found)
+    assert "! GEN-01[async] warn: hm" in told
+    assert "⊘ GEN-02[async] xfail: known" in told
+
+
+def test_what_is_stale_is_told() -> None:
+    """Even if there is no such check."""
+    found = replace(report(cell("GEN-01")), stale=(cell("GEN-99", "-", "stale", "gone"),))
+    assert "† GEN-99 STALE: gone" in summary(found)
+
+
+def test_a_harness_at_fault_is_said_plainly() -> None:
+    """Nothing follows for the plugin."""
+    told = summary(report(cell("GEN-01", verdict="harness")))
+    assert told[-1].endswith("the harness is at fault, so the run says nothing of the plugin")
+
+
+def test_part_of_the_checks_gives_no_level() -> None:
+    """That is said too."""
+    told = summary(replace(report(cell("GEN-01")), asked=None))
+    assert told[-1].endswith("nothing failed; no level, as not everything was looked at")
+
+
+def test_differences_are_lines() -> None:
+    """The level comes last."""
+    old, new = report(cell("GEN-01")), report(cell("GEN-02", verdict="fail"))
+    assert differences(compared(old, new)) == [
+        "GEN-02[async]: not there -> fail (worse)",
+        "GEN-01[async]: pass -> not there",
+        "level: complete -> none",
+    ]
+    assert differences(compared(old, old)) == ["no differences"]

@@ -1,0 +1,33 @@
+"""The reference and its mutants, installed as far as metadata tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from modelplug.registry import registry
+from tests.core.conformance.mutants import all_mutants
+from tests.support.dists import install, on_path
+
+PLUGIN = "from tests.core.conformance.plugin import modelplug_backend"
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A distribution that brings them all."""
+    folder = tmp_path_factory.mktemp("site")
+    names = ["reference", *(each.name for each in all_mutants())]
+    module = "conformance_reference"
+    install(
+        folder,
+        dist="modelplug-reference",
+        module=module,
+        source=PLUGIN,
+        backends=dict.fromkeys(names, module),
+    )
+    registry.cache_clear()
+    with on_path(folder):
+        yield folder
+    registry.cache_clear()

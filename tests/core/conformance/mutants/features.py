@@ -1,0 +1,383 @@
+"""Mutants that promise what they don't do, or do what they weren't asked for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+from modelplug import (
+    Call,
+    Capabilities,
+    Delta,
+    Finish,
+    MessageConverter,
+    ModelRequest,
+    ToolCallDelta,
+    Usage,
+)
+from tests.core.conformance.mutants import mutant
+from tests.core.conformance.reference import ReferenceClient
+
+
+class Changes(ReferenceClient):
+    """Changes the pieces of answers."""
+
+    async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Any]:
+        """Other pieces."""
+        async for piece in super().stream_deltas(request, call):
+            changed = self.changed(piece)
+            if changed is not None:
+                yield changed
+
+    def changed(self, piece: Any) -> Any:
+        """The piece instead."""
+        return piece
+
+
+class Misasks(ReferenceClient):
+    """Changes what is asked."""
+
+    def payload(self, request: ModelRequest) -> dict[str, Any]:
+        """Another question."""
+        payload = super().payload(request)
+        self.spoil(payload)
+        return payload
+
+    def spoil(self, payload: dict[str, Any]) -> None:
+        """Change it."""
+
+
+@mutant(kills="FEA-01", words="where None belongs")
+class CountsNothing(Changes):
+    """Says 0 where the service said nothing."""
+
+    def changed(self, piece: Any) -> Any:
+        """With a usage, always."""
+        if isinstance(piece, Finish) and piece.usage is None:
+            return replace(piece, usage=Usage(prompt_tokens=0, completion_tokens=0))
+        return piece
+
+
+@mutant(kills="FEA-01", words="prompt, completion and total tokens")
+class SwapsCounts(Changes):
+    """Takes the one for the other."""
+
+    def changed(self, piece: Any) -> Any:
+        """Swapped."""
+        if isinstance(piece, Finish) and (usage := piece.usage):
+            swapped = Usage(
+                prompt_tokens=usage.completion_tokens, completion_tokens=usage.prompt_tokens
+            )
+            return replace(piece, usage=swapped)
+        return piece
+
+
+@mutant(kills="FEA-02", words="where the service said length")
+class AlwaysStops(Changes):
+    """Knows one reason."""
+
+    def changed(self, piece: Any) -> Any:
+        """Stop."""
+        return replace(piece, reason="stop") if isinstance(piece, Finish) else piece
+
+
+@mutant(kills="FEA-02", words="PluginContractError")
+class PassesReasonsOn(Changes):
+    """Takes the service's words for the contract's."""
+
+    def changed(self, piece: Any) -> Any:
+        """As it came."""
+        if isinstance(piece, Finish):
+            return Finish(piece.raw, raw=piece.raw)  # type: ignore[arg-type]  # the fault
+        return piece
+
+
+@mutant(kills="FEA-03", words="the stop sequences")
+class IgnoresStop(Misasks):
+    """Claims stop sequences and sends none."""
+
+    def spoil(self, payload: dict[str, Any]) -> None:
+        """Without."""
+        payload["params"].pop("stop", None)
+
+
+@mutant(kills="FEA-03", words="the text before the stop sequence")
+class CutsWithinPieces(Misasks):
+    """Cuts answers itself, and doesn't see what two pieces hold together."""
+
+    def capabilities(self, model: str | None = None) -> Capabilities:
+        """Stop sequences by itself."""
+        told = super().capabilities(model)
+        return Capabilities(
+            native=told.native - {"stop"},  # type: ignore[operator]  # a frozenset
+            emulated=["stop"],
+            unsupported=told.unsupported,
+        )
+
+    async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Any]:
+        """Piece by piece."""
+        async for piece in super().stream_deltas(request, call):
+            if isinstance(piece, Delta) and any(stop in piece.text for stop in request.stop or ()):
+                yield Finish("stop")
+                return
+            yield piece
+
+
+@mutant(kills="FEA-04", words="the limit that was sent")
+class KnowsBetter(Misasks):
+    """Sends at least what it thinks is good."""
+
+    def spoil(self, payload: dict[str, Any]) -> None:
+        """More than was asked for."""
+        if "max_new_tokens" in payload["params"]:
+            payload["params"]["max_new_tokens"] = max(64, payload["params"]["max_new_tokens"])
+
+
+@mutant(kills="FEA-04", words="though the request doesn't set it")
+class LimitsAlways(Misasks):
+    """Sends a limit of its own."""
+
+    def spoil(self, payload: dict[str, Any]) -> None:
+        """Where there is none."""
+        payload["params"].setdefault("max_new_tokens", 2048)
+
+
+@mutant(kills="FEA-05", words="temperature=0 wasn't sent")
+class DropsZero(Misasks):
+    """Writes ``if temperature``."""
+
+    def spoil(self, payload: dict[str, Any]) -> None:
+        """Without what is 0."""
+        payload["params"] = {name: value for name, value in payload["params"].items() if value}
+
+
+@mutant(kills="FEA-05", words="the temperature that was sent")
+class TurnsZeroIntoOne(Misasks):
+    """Takes 0 for a mistake."""
+
+    def spoil(self, payload: dict[str, Any]) -> None:
+        """1 for 0."""
+        if payload["params"].get("temperature") == 0:
+            payload["params"]["temperature"] = 1.0
+
+
+@mutant(kills="FEA-05", words="though the request doesn't set it")
+class SendsDefaults(Misasks):
+    """Sends what the service would take anyhow."""
+
+    def spoil(self, payload: dict[str, Any]) -> None:
+        """With a default."""
+        payload["params"].setdefault("top_p", 1.0)
+
+
+class Drops(ReferenceClient):
+    """Leaves out what it can't do, whatever the caller wants."""
+
+    policy = "drop"
+
+    def local_convert_message(
+        self, request: ModelRequest, message_converter: MessageConverter | None = None
+    ) -> ModelRequest:
+        """With a policy of its own."""
+        fitting = super().local_convert_message(request, message_converter)
+        return fitting.copy(on_unsupported=self.policy)
+
+
+@mutant(kills="FEA-06", words="which isn't claimed")
+class DropsSilently(Drops):
+    """And says nothing of it."""
+
+
+@mutant(kills="FEA-06", words="no warning says")
+class WarnsNobody(Drops):
+    """Refuses, or is silent."""
+
+    def local_convert_message(
+        self, request: ModelRequest, message_converter: MessageConverter | None = None
+    ) -> ModelRequest:
+        """Silent where it should warn."""
+        fitting = ReferenceClient.local_convert_message(self, request, message_converter)
+        return fitting.copy(on_unsupported="drop") if request.on_unsupported == "warn" else fitting
+
+
+@mutant(kills="FEA-07", words="how often")
+class RepeatsInstructions(Misasks):
+    """Puts the instructions before the question as well."""
+
+    def spoil(self, payload: dict[str, Any]) -> None:
+        """Twice."""
+        first, last = payload["messages"][0], payload["messages"][-1]
+        if first["role"] == "system" and last is not first:
+            last["content"] = f"{first['content']}\n{last['content']}"
+
+
+@mutant(kills="FEA-07", words="how often")
+class KeepsOneInstruction(Misasks):
+    """Sends the last of several instructions."""
+
+    def spoil(self, payload: dict[str, Any]) -> None:
+        """One of them."""
+        roles = [message["role"] for message in payload["messages"]]
+        if roles.count("system") > 1:
+            payload["messages"].pop(roles.index("system"))
+
+
+@mutant(kills="FEA-07", words="after the last question")
+class InstructsTooLate(Misasks):
+    """Puts the instructions behind the question."""
+
+    def spoil(self, payload: dict[str, Any]) -> None:
+        """At the end."""
+        if payload["messages"][0]["role"] == "system":
+            payload["messages"].append(payload["messages"].pop(0))
+
+
+@mutant(kills="FEA-08", words="the turns that were sent")
+class AsksTheLastOnly(Misasks):
+    """Sends the question and nothing before it."""
+
+    def spoil(self, payload: dict[str, Any]) -> None:
+        """The last."""
+        payload["messages"] = payload["messages"][-1:]
+
+
+@mutant(kills="FEA-08", words="the order in which")
+class MovesQuestions(Misasks):
+    """Moves the last question to the end."""
+
+    def spoil(self, payload: dict[str, Any]) -> None:
+        """Question last."""
+        payload["messages"].sort(key=lambda message: message["content"] == "one?")
+        if payload["messages"][-1]["content"] == "one?" and len(payload["messages"]) > 2:
+            payload["messages"].insert(0, payload["messages"].pop())
+
+
+@mutant(kills="FEA-08", words="the turns that were sent")
+class MistakesRoles(Misasks):
+    """Calls whoever isn't the system a user."""
+
+    def spoil(self, payload: dict[str, Any]) -> None:
+        """One role."""
+        for message in payload["messages"]:
+            message["role"] = "system" if message["role"] == "system" else "user"
+
+
+@mutant(kills="FEA-09", words="how many of 201 turns")
+class TrimsHistories(Misasks):
+    """Keeps the last hundred turns."""
+
+    def spoil(self, payload: dict[str, Any]) -> None:
+        """The end."""
+        payload["messages"] = payload["messages"][-100:]
+
+
+@mutant(kills="FEA-10", words="the tools that were offered")
+class OffersOneTool(Misasks):
+    """Takes one tool."""
+
+    def spoil(self, payload: dict[str, Any]) -> None:
+        """The first."""
+        payload["tools"] = payload["tools"][:1]
+
+
+@mutant(kills="FEA-10", words="wasn't sent as it was")
+class SimplifiesSchemas(Misasks):
+    """Leaves out of schemas what it doesn't know."""
+
+    def spoil(self, payload: dict[str, Any]) -> None:
+        """Without enumerations."""
+        for tool in payload["tools"]:
+            places = {"place": {"type": "string"}}
+            function = {**tool["function"], "parameters": {"type": "object", "properties": places}}
+            tool_of_its_own = {**tool, "function": function}
+            payload["tools"] = [tool_of_its_own, *payload["tools"][1:]]
+            return
+
+
+@mutant(kills="FEA-11", words="the tool calls")
+class NumbersPieces(Changes):
+    """Takes each piece for a call of its own."""
+
+    number = 0
+
+    def changed(self, piece: Any) -> Any:
+        """With the next number."""
+        if isinstance(piece, Delta) and piece.tool_call:
+            self.number += 1
+            return Delta(tool_call=replace(piece.tool_call, index=self.number))
+        return piece
+
+
+@mutant(kills="FEA-12", words="the tool calls")
+class DropsOddCalls(Changes):
+    """Passes on calls that look right."""
+
+    def changed(self, piece: Any) -> Any:
+        """None for one that doesn't end."""
+        call: ToolCallDelta | None = getattr(piece, "tool_call", None)
+        return None if call and call.arguments.endswith(" ") else piece
+
+
+@mutant(kills="FEA-12", words="has 'null' for them")
+class WritesNull(Changes):
+    """Writes null where there is nothing."""
+
+    def changed(self, piece: Any) -> Any:
+        """As JSON has it."""
+        call: ToolCallDelta | None = getattr(piece, "tool_call", None)
+        if call and not call.arguments:
+            return Delta(tool_call=replace(call, arguments="null"))
+        return piece
+
+
+@mutant(kills="FEA-13", words="the turns that were sent")
+class HidesResults(Misasks):
+    """Calls a tool a user."""
+
+    def spoil(self, payload: dict[str, Any]) -> None:
+        """Another role."""
+        for message in payload["messages"]:
+            message["role"] = message["role"].replace("tool", "user")
+
+
+@mutant(kills="FEA-14", words="the finish reason of a tool call")
+class StopsForTools(Changes):
+    """Says that it is done where it waits for a tool."""
+
+    def changed(self, piece: Any) -> Any:
+        """Stop."""
+        is_call = isinstance(piece, Finish) and piece.reason == "tool_calls"
+        return replace(piece, reason="stop") if is_call else piece
+
+
+@mutant(kills="FEA-16", words="the thinking")
+class ThinksAloud(Changes):
+    """Puts what a model thinks into what it says."""
+
+    def changed(self, piece: Any) -> Any:
+        """As text."""
+        is_thought = isinstance(piece, Delta) and piece.reasoning
+        return Delta(f"<think>{piece.reasoning}</think>") if is_thought else piece
+
+
+@mutant(kills="FEA-17", words="the thinking")
+class ForgetsThoughts(Changes):
+    """Keeps thoughts only if something is said."""
+
+    def changed(self, piece: Any) -> Any:
+        """Without what is no text."""
+        return None if isinstance(piece, Delta) and not piece.text else piece
+
+
+@mutant(kills="FEA-19", words="an image, not claimed")
+class LooksAway(ReferenceClient):
+    """Leaves images out."""
+
+    def local_convert_message(
+        self, request: ModelRequest, message_converter: MessageConverter | None = None
+    ) -> ModelRequest:
+        """The text alone."""
+        fitting = super().local_convert_message(request, message_converter)
+        texts = [{"role": each.role, "content": each.text} for each in fitting.messages]
+        return fitting.copy(messages=texts)

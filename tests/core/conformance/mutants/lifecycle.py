@@ -1,0 +1,249 @@
+"""Mutants that begin too early, end too late, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from modelplug import (
+    Call,
+    Delta,
+    MessageConverter,
+    ModelOutput,
+    ModelRequest,
+    ServerError,
+)
+from modelplug.client import RequestLike
+from tests.core.conformance.mutants import mutant
+from tests.core.conformance.reference import ReferenceClient
+
+
+@mutant(kills="LIF-01", words="threads of a client that was only made")
+class StartsAtOnce(ReferenceClient):
+    """Starts its worker when it is made."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.workers = ThreadPoolExecutor(1)
+        self.workers.submit(int).result()
+
+    def close(self) -> None:
+        """And ends it."""
+        self.workers.shutdown()
+        super().close()
+
+
+@mutant(kills="LIF-02", words="an error in the block of 'with'")
+class SwallowsErrors(ReferenceClient):
+    """Its block keeps errors to itself."""
+
+    def __exit__(self, *exc_info: object) -> bool:  # type: ignore[override]  # the mistake
+        self.close()
+        return True
+
+
+@mutant(kills="LIF-02", words="a call after 'async with'")
+class StaysOpen(ReferenceClient):
+    """Leaving its block does nothing."""
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Nothing."""
+
+
+@mutant(kills="LIF-03", words="close() again raised RuntimeError")
+class ClosesOnce(ReferenceClient):
+    """Takes a second close for a mistake."""
+
+    def close(self) -> None:
+        """The first time."""
+        if self._closed:
+            raise RuntimeError("it is closed already")
+        super().close()
+
+
+@mutant(kills="LIF-04", words="a call after close()")
+class NeverClosed(ReferenceClient):
+    """Closing it does nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+@mutant(kills="LIF-05", words="still open")
+class ClosesTheDoor(ReferenceClient):
+    """Takes no new calls when it is closed, and goes on with those that run."""
+
+    def close(self) -> None:
+        """Half of what should be done."""
+        self._closed = True
+
+
+@mutant(kills="LIF-06", words="Task exception was never retrieved")
+class LosesFailures(ReferenceClient):
+    """Looks after each call in a task whose end nobody sees."""
+
+    async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Any]:
+        """Report failures, which itself fails."""
+        try:
+            async for piece in super().stream_deltas(request, call):
+                yield piece
+        except ServerError:
+            self.reporting = asyncio.ensure_future(self.report())
+            raise
+
+    async def report(self) -> None:
+        """Fail."""
+        raise OSError("no place to report to")
+
+
+@mutant(kills="LIF-06", words="ResourceWarning")
+class LeavesSockets(ReferenceClient):
+    """Has a socket that only the collector closes."""
+
+    async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Any]:
+        """With a socket for each call."""
+        wake = socket.socket()
+        wake.setblocking(False)
+        async for piece in super().stream_deltas(request, call):
+            yield piece
+
+
+@mutant(kills="LIF-07", words="what the process holds")
+class LeavesThreads(ReferenceClient):
+    """Has a thread for each client, which nobody ends."""
+
+    async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Any]:
+        """With a worker."""
+        if not hasattr(self, "worker"):
+            self.worker = threading.Thread(target=threading.Event().wait, daemon=True)
+            self.worker.start()
+        async for piece in super().stream_deltas(request, call):
+            yield piece
+
+
+@mutant(kills="LIF-08", words="what the process holds")
+class EndsThreadsWhenClosed(ReferenceClient):
+    """Has a thread for each client, which it ends when it is closed and not before."""
+
+    async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Any]:
+        """With a worker."""
+        if not hasattr(self, "ended"):
+            self.ended = threading.Event()
+            threading.Thread(target=self.ended.wait, daemon=True).start()
+        async for piece in super().stream_deltas(request, call):
+            yield piece
+
+    def close(self) -> None:
+        """And the worker."""
+        if hasattr(self, "ended"):
+            self.ended.set()
+        super().close()
+
+
+KEPT: list[object] = []
+
+
+@mutant(kills="LIF-09", words="something keeps it")
+class KeepsClients(ReferenceClient):
+    """Is on a list for ever."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        KEPT.append(self)
+
+
+@mutant(kills="LIF-10", words="was shut down")
+class EndsWhatItBorrowed(ReferenceClient):
+    """Ends the executor, whosesoever it is."""
+
+    def close(self) -> None:
+        """With the executor."""
+        self.executor.shutdown(wait=False)
+        super().close()
+
+
+@mutant(kills="LIF-11", words="tokens weren't counted")
+class CountsOnTheExecutor(ReferenceClient):
+    """A stream holds the worker that counting needs."""
+
+    async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Any]:
+        """With a worker of the executor's, to its end."""
+        ended = threading.Event()
+        self.executor.submit(ended.wait)
+        try:
+            async for piece in super().stream_deltas(request, call):
+                yield piece
+        finally:
+            ended.set()
+
+    async def count_token(self, model: str, prompt: str) -> int:
+        """On the executor."""
+        return await asyncio.get_running_loop().run_in_executor(self.executor, len, prompt)
+
+
+@mutant(kills="LIF-14", words="Event loop is closed")
+class AtHomeOnOneLoop(ReferenceClient):
+    """Stays with the loop of its first call."""
+
+    home: asyncio.AbstractEventLoop | None = None
+
+    async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Any]:
+        """Not without the first loop."""
+        self.home = self.home or asyncio.get_running_loop()
+        try:
+            self.home.call_soon_threadsafe(int)
+        except RuntimeError as error:
+            raise ServerError(str(error)) from None
+        async for piece in super().stream_deltas(request, call):
+            yield piece
+
+
+@mutant(kills="LIF-15", words="cannot be called from a running event loop")
+class RunsALoop(ReferenceClient):
+    """Makes a loop for each sync call."""
+
+    def sync_generate(
+        self, request: RequestLike, message_converter: MessageConverter | None = None
+    ) -> ModelOutput:
+        """As the books have it."""
+        coroutine = self.generate(request, message_converter)
+        try:
+            return asyncio.run(coroutine)
+        finally:
+            coroutine.close()
+
+
+@mutant(kills="LIF-16", words="the answer to one of many")
+class OneBufferForAll(ReferenceClient):
+    """Keeps the text of an answer on the client."""
+
+    text = ""
+
+    async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Any]:
+        """The text of whichever call came last."""
+        async for piece in super().stream_deltas(request, call):
+            if isinstance(piece, Delta):
+                self.text = piece.text
+                await asyncio.sleep(0.01)
+                yield Delta(self.text)
+            else:
+                yield piece
+
+
+@mutant(kills="LIF-05", words="ended with no error")
+class EndsQuietly(ReferenceClient):
+    """Makes a whole answer of one that was cut."""
+
+    async def generate(
+        self, request: RequestLike, message_converter: MessageConverter | None = None
+    ) -> ModelOutput:
+        """What there is."""
+        stream = self.generate_stream(request, message_converter)
+        try:
+            return await stream.final()
+        except Exception:  # noqa: BLE001  # the mistake
+            return stream.partial

@@ -1,0 +1,51 @@
+"""Reports made by hand, for what draws them."""
+
+from __future__ import annotations
+
+from modelplug.conformance.check import Check, Profile
+from modelplug.conformance.directions import ALL
+from modelplug.conformance.report import Cell, Report
+from modelplug.conformance.verdict import Verdict
+
+
+def rule(id: str, profile: Profile = "core", *, must: bool = True, title: str = "") -> Check:
+    """A check that can't look."""
+    return Check(
+        id=id,
+        title=title or f"title of {id}",
+        rule=f"The rule of {id} holds.",
+        must=must,
+        profile=profile,
+        directions=ALL,
+        needs=None,
+        look=lambda _: None,
+        twin=None,
+    )
+
+
+def cell(
+    check: str, direction: str = "async", verdict: Verdict = "pass", told: str = "", ended: str = ""
+) -> Cell:
+    """A cell with a script and a timeline."""
+    return Cell(
+        check=check,
+        direction=direction,
+        verdict=verdict,
+        told=told,
+        seconds=0.25,
+        script=("says 'Hel', Gate('more')",),
+        timeline=("connection 0: asked 1 times, 80 bytes out, 0.100 s, ended by the client, fin",),
+        ended=ended,
+    )
+
+
+def report(*cells: Cell, checks: tuple[Check, ...] = (), backend: str = "acme") -> Report:
+    """A report of some cells; their checks are of the level core, unless they are given."""
+    ids = dict.fromkeys(each.check for each in cells)
+    return Report(
+        backend=backend,
+        distribution=f"modelplug-{backend}",
+        version="1.5",
+        checks=checks or tuple(rule(id) for id in ids),
+        cells=cells,
+    )

@@ -1,0 +1,62 @@
+"""What a check holds in its hands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from modelplug import Finish
+from modelplug.conformance.directions import Direction, Loop
+from modelplug.conformance.lab import Lab, told
+from modelplug.conformance.runner import Subject
+from modelplug.conformance.verdict import NotApplicable, Violation
+from modelplug.testing import Fail, Gate
+
+
+@pytest.fixture
+def lab(installed: Path) -> Iterator[Lab]:
+    """A lab with the reference in it."""
+    subject = Subject.of("reference")
+    with (
+        Loop.running() as loop,
+        Lab(
+            subject.backend, subject.harness, direction=Direction("async", loop), quantum=0.05
+        ) as lab,
+    ):
+        yield lab
+
+
+def test_the_service_says_what_is_played(lab: Lab) -> None:
+    """And what was asked comes in the kit's words."""
+    assert lab.answer("Hello", Finish()).text == "Hello"
+    assert lab.asked().messages == [("user", "hi")]
+    assert lab.script == ["says 'Hello', Finish(reason='stop', raw=None, usage=None, extra=None)"]
+
+
+def test_what_the_service_cant_express_is_not_applicable(lab: Lab) -> None:
+    """With the author's reason."""
+    lab.harness = replace(lab.harness, cannot_express={"quota": "there are none"})
+    with pytest.raises(NotApplicable, match="there are none"):
+        lab.play(Fail("quota"))
+
+
+def test_claims_are_the_plugins(lab: Lab) -> None:
+    """As its client tells them."""
+    assert lab.claims("temperature")
+    assert not lab.claims("images")
+
+
+def test_a_connection_that_stays_is_a_violation(lab: Lab) -> None:
+    """After so many quanta."""
+    lab.play("a", Gate("never"))
+    with lab.client() as client:
+        stream = client.sync_generate_stream("hi")
+        next(stream)
+        with pytest.raises(Violation, match="still open"):
+            lab.expect_gone(lab.exchanges.wait(), quanta=1)
+        stream.close()
+    lab.expect_gone(lab.exchanges[0])
+    assert told(lab.exchanges)[0].startswith("connection 0: asked 1 times")

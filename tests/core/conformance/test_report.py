@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from modelplug.conformance.report import Report, ReportError, catalogue, worst
+from modelplug.conformance.verdict import Verdict
+from tests.core.conformance.samples import cell, report, rule
+
+CHECKS = (
+    rule("GEN-01"),
+    rule("STR-01", "streaming"),
+    rule("FLT-01", "resilient", must=False),
+    rule("FEA-01", "complete"),
+)
+
+
+def levels(core: Verdict = "pass", resilient: Verdict = "pass") -> Report:
+    """A report with a check on each level."""
+    cells = (cell("GEN-01", verdict=core), cell("STR-01"), cell("FLT-01", verdict=resilient))
+    return report(*cells, cell("FEA-01"), checks=CHECKS)
+
+
+def test_the_level_is_the_highest_with_all_below_it() -> None:
+    """A failure below takes all that is above."""
+    assert levels().level == "complete"
+    assert levels(core="fail").level is None
+
+
+@pytest.mark.parametrize("verdict", ["warn", "xfail"])
+def test_a_should_is_asked_for_by_complete_alone(verdict: Verdict) -> None:
+    """Neither breaking one nor expecting to takes more than that."""
+    assert levels(resilient=verdict).level == "resilient"
+    assert levels(resilient=verdict).status == 0
+
+
+def test_what_is_expected_to_fail_fails_no_run() -> None:
+    """But there is no badge for its level."""
+    known = levels(core="xfail")
+    assert (known.status, known.level) == (0, None)
+
+
+def test_what_was_left_out_gives_no_level() -> None:
+    """Nothing follows of what nobody looked at."""
+    assert replace(levels(), asked="streaming").level == "streaming"
+    assert replace(levels(), asked=None).level is None
+
+
+@pytest.mark.parametrize(
+    ("verdict", "status"),
+    [
+        ("pass", 0),
+        ("n/a", 0),
+        ("fail", 1),
+        ("untestable", 1),
+        ("flaky", 1),
+        ("harness", 3),
+    ],
+)
+def test_the_status_is_of_the_worst(verdict: Verdict, status: int) -> None:
+    """The harness's own faults come before all others."""
+    assert levels(core=verdict).status == status
+
+
+def test_what_is_stale_fails_the_run() -> None:
+    """It is the last of the failures."""
+    stale = cell("GEN-09", "-", "stale")
+    found = replace(levels(core="fail"), stale=(stale,))
+    assert replace(levels(), stale=(stale,)).status == 1
+    assert found.failures == [found.cells[0], stale]
+
+
+def test_a_cell_says_how_to_run_it_again() -> None:
+    """Where it isn't a call, no direction is named."""
+    found = report(cell("GEN-01", "sync"), cell("REG-01", "-"))
+    again = [found.again(each) for each in found.cells]
+    assert again == [
+        "modelplug conformance acme --only GEN-01 --direction sync",
+        "modelplug conformance acme --only REG-01",
+    ]
+
+
+def test_a_report_comes_back_as_it_was() -> None:
+    """By way of JSON."""
+    given = replace(levels(core="fail"), stale=(cell("GEN-09", "-", "stale"),), asked="core")
+    told = json.loads(json.dumps(given.to_dict()))
+    assert json.dumps(Report.from_dict(told).to_dict()) == json.dumps(given.to_dict())
+
+
+def test_a_cell_keeps_no_megabytes() -> None:
+    """It says how many they were, and is the same when it is read again."""
+    found = replace(cell("GEN-01"), script=["says " + "x" * 10**6])
+    assert len(found.script[0]) == 1000
+    assert found.script[0].endswith("xx… (1000005 characters)")
+    assert replace(found) == found
+
+
+def test_a_check_that_was_read_looks_no_more() -> None:
+    """It has no code."""
+    read = Report.from_dict(json.loads(json.dumps(levels().to_dict())))
+    with pytest.raises(ReportError, match="can't be made again"):
+        read.checks[0].look(None)  # type: ignore[arg-type]  # nobody's lab
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"schema": 2}, "schema is 2, and this modelplug reads 1"),
+        ({"schema": None}, "no report of the conformance kit"),
+        ({"backend": 7}, "broken at backend"),
+        ({"cells": [{"check": "GEN-01"}]}, "broken at cells.0.direction"),
+        ({"checks": []}, "cells of checks it doesn't list: FEA-01"),
+    ],
+)
+def test_what_is_no_report_is_refused(change: dict[str, object], told: str) -> None:
+    """The error says where it is broken."""
+    given: Any = json.loads(json.dumps(levels().to_dict()))
+    with pytest.raises(ReportError, match=told):
+        Report.from_dict({**given, **change})
+
+
+def test_a_list_is_no_report() -> None:
+    """Any JSON may come."""
+    with pytest.raises(ReportError, match="no report"):
+        Report.from_dict([1])
+
+
+def test_a_check_of_no_area_is_refused() -> None:
+    """It would stand nowhere."""
+    told: Any = json.loads(json.dumps(levels().to_dict()))
+    told["checks"][0]["id"] = "XXX-01"
+    with pytest.raises(ReportError, match="no known area: XXX-01"):
+        Report.from_dict(told)
+
+
+def test_the_worst_of_several() -> None:
+    """Of none it is what nobody claimed."""
+    assert worst([cell("GEN-01"), cell("GEN-01", verdict="fail")]) == "fail"
+    assert worst([]) == "n/a"
+
+
+def test_the_catalogue_of_several_has_an_order() -> None:
+    """That of the areas, whatever the order of the reports."""
+    one, other = report(cell("STR-02"), cell("GEN-01")), report(cell("STR-01"))
+    ids = [check.id for check in catalogue([one, other])]
+    assert ids == [check.id for check in catalogue([other, one])] == ["GEN-01", "STR-01", "STR-02"]

@@ -1,0 +1,96 @@
+"""A run, cell by cell."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from modelplug import BackendNotFoundError, WrongUseError
+from modelplug.conformance.check import Check
+from modelplug.conformance.expect import Expect
+from modelplug.conformance.lab import Lab
+from modelplug.conformance.report import Cell
+from modelplug.conformance.runner import Subject, all_checks, run
+from modelplug.conformance.verdict import NotApplicable, Untestable, Verdict, Violation
+
+ONE = next(check for check in all_checks() if check.id == "STR-02")
+
+
+def made(look: object, **changes: object) -> Check:
+    """A check that looks this way."""
+    return replace(ONE, **{"id": "STR-99", "directions": ("sync",), "look": look, **changes})  # type: ignore[arg-type]
+
+
+def verdict(check: Check) -> tuple[Verdict, str]:
+    """What comes of it for the reference."""
+    (cell,) = run(Subject.of("reference"), [check], quantum=0.05).cells
+    return cell.verdict, cell.told
+
+
+def raising(error: Exception) -> object:
+    """A look that raises."""
+
+    def look(lab: Lab) -> None:
+        raise error
+
+    return look
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (Violation("so"), ("fail", "so")),
+        (NotApplicable("so"), ("n/a", "so")),
+        (Untestable("so"), ("untestable", "so")),
+        (TimeoutError(), ("fail", "a call of the plugin didn't end in time (TimeoutError)")),
+        (KeyError("so"), ("fail", "the plugin raised KeyError: 'so'")),
+    ],
+    ids=["violation", "n/a", "untestable", "hangs", "raises"],
+)
+def test_what_a_look_raises_is_its_verdict(
+    installed: Path, error: Exception, expected: tuple[Verdict, str]
+) -> None:
+    """Nothing that happens ends the run."""
+    assert verdict(made(raising(error))) == expected
+
+
+def test_a_should_that_is_broken_is_a_warning(installed: Path) -> None:
+    """It fails no level but the last."""
+    assert verdict(made(raising(Violation("so")), must=False)) == ("warn", "so")
+
+
+def test_what_is_not_claimed_has_to_be_refused(installed: Path) -> None:
+    """The twin looks at that; then there is nothing to look at."""
+    check = made(raising(Violation("not looked at")), needs="images")
+    assert verdict(check) == ("n/a", "images isn't claimed")
+    assert verdict(replace(check, twin=check.look))[0] == "fail"
+
+
+def test_progress_is_told_cell_by_cell(installed: Path) -> None:
+    """In the order of the report."""
+    seen: list[Cell] = []
+    report = run(Subject.of("reference"), [ONE], progress=seen.append)
+    assert [*report.cells] == seen
+    assert [cell.direction for cell in seen] == ["async-stream", "sync-stream"]
+
+
+def test_other_assertions_can_be_given(installed: Path) -> None:
+    """For the tests of the kit."""
+
+    class Blind(Expect):
+        def equal(self, what: str, expected: object, actual: object) -> None:
+            """All is equal."""
+
+    report = run(Subject.of("mutant-cumulativedeltas"), [ONE], expect=Blind())
+    assert {cell.verdict for cell in report.cells} == {"pass"}
+
+
+def test_a_subject_has_a_harness(installed: Path) -> None:
+    """Who has none is told whose it is to write one."""
+    assert Subject.of("reference").backend.name == "reference"
+    with pytest.raises(BackendNotFoundError):
+        Subject.of("nobody")
+    with pytest.raises(WrongUseError, match="no conformance harness"):
+        Subject.of("echo")
