@@ -18,7 +18,7 @@ export UV_SYSTEM_CERTS ?= 1
 export UV_PYTHON_DOWNLOADS ?= never
 export NODE_USE_SYSTEM_CA ?= 1
 
-.PHONY: demo test lint format types fuzz tables wheels interop-env lock lock-check changelog clean
+.PHONY: demo test lint format types fuzz tables conformance-selftest wheels interop-env lock lock-check changelog clean
 
 demo: $(READY)
 	@$(PY) examples/demo.py $(ARGS)
@@ -55,6 +55,10 @@ wheels: $(READY)
 	cd / && "$(CURDIR)/$(WHEELS)/modelplug" ask hello -b echo </dev/null | grep -x hello
 
 interop-env: $(INTEROP)
+
+# The kit's own proof: what is right passes, every mutant dies by the check that it names.
+conformance-selftest: $(READY)
+	$(PY) -m pytest tests/core/conformance $(ARGS)
 
 # Writes what is made from the code: tables in docs/, and the page of what works of Spark.
 tables: $(READY)

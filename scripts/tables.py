@@ -38,6 +38,7 @@ VARIABLES = {
     CONFIG_VARIABLE: "the file with profiles, instead of looking for one; `none` is no file",
     ALLOW_VARIABLE: "names of backends, with commas: no other is seen, let alone imported",
     OFF_VARIABLE: "set to anything: no plugin at all is seen",
+    "MODELPLUG_CHAT_HISTORY": "the file in which `chat` keeps what was typed; `none` is no file",
 }
 """Those of modelplug itself."""
 

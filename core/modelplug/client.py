@@ -38,7 +38,7 @@ from collections.abc import (
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Self, TypeAlias, TypeVar
+from typing import NoReturn, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel
 
@@ -451,6 +451,16 @@ class ProxyLLMClient(ABC):
     @classmethod
     def _has(cls, method: str) -> bool:
         return getattr(cls, method) is not getattr(ProxyLLMClient, method)
+
+    def __reduce__(self) -> NoReturn:
+        """Neither pickled nor copied: half of one would share locks and open streams.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(
+            f"a {type(self).__name__} can't be pickled or copied: make another of its params"
+        )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.backend}, model {self.default_model}>"

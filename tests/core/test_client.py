@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
+import pickle
 import threading
 import weakref
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Self
 
@@ -555,3 +557,10 @@ def test_a_child_process_doesnt_cut_its_parents_connections() -> None:
         client.calls[0]._process_id += 1  # as it is in a child
         client.calls[0].abort()
         assert not client.aborted.is_set()
+
+
+@pytest.mark.parametrize("make", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_a_client_is_neither_pickled_nor_copied(make: Callable[[object], object]) -> None:
+    """Half of one would share locks and open streams; it says what to do instead."""
+    with pytest.raises(TypeError, match="make another of its params"):
+        make(AsyncScripted())

@@ -37,7 +37,7 @@ Examples:
 \b
 Exit status:
   0    ended
-  1    it couldn't begin; from a pipe: an answer failed
+  1    it couldn't begin; from a pipe: an answer, or a command, failed
   2    wrong usage
   130  Ctrl-C, twice at the prompt
   141  nobody reads any more, as in | head -1

@@ -94,7 +94,7 @@ def check(
         _checks[id] = Check(
             id=id,
             title=title,
-            rule=" ".join((look.__doc__ or "").split()),
+            rule=" ".join((look.__doc__ or "").replace("``", "").split()),
             must=must,
             profile=profile,
             directions=tuple(directions),

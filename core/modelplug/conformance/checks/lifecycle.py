@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
+import pickle
 import time
 import warnings
 import weakref
@@ -177,6 +179,22 @@ def one_worker_is_enough(lab: Lab) -> None:
             lab.upstream.release("on")
         for each in calls:
             _expect_ended(lab, each.outcome(), "a call beside two others")
+
+
+@check("LIF-12", "no half copies", profile="complete", directions=())
+def no_half_copies(lab: Lab) -> None:
+    """A client that is pickled or copied becomes one that works, or says that it can't be."""
+    with lab.client() as client:
+        for make in (pickle.dumps, copy.copy, copy.deepcopy):
+            told = ""
+            try:
+                make(client)
+            except TypeError as error:
+                told = str(error)
+            except Exception as error:  # noqa: BLE001  # a plugin may raise anything
+                told = f"{type(error).__name__}: {error}"
+            named = not told or type(client).__name__ in told
+            lab.expect.that(named, f"{make.__name__} of a client fails with {told!r}")
 
 
 @check("LIF-14", "several loops", profile="core", directions=("async-stream", "async"))

@@ -458,7 +458,7 @@ class RepeatsPages(ReferenceClient):
         return HandshakeError(f"refused: {refusal.message}", status=refusal.status)
 
 
-@mutant(kills="ERR-16", words="a key stands in the error's attempts")
+@mutant(kills="ERR-16", words="a key stands in the error's asked_with")
 class ShowsKeys(ReferenceClient):
     """Shows what it asked with, in a set, which the core doesn't look through."""
 

@@ -247,3 +247,12 @@ class EndsQuietly(ReferenceClient):
             return await stream.final()
         except Exception:  # noqa: BLE001  # the mistake
             return stream.partial
+
+
+@mutant(kills="LIF-12", words="of a client fails with")
+class FailsToPickle(ReferenceClient):
+    """Lets pickle find out by itself."""
+
+    def __reduce__(self) -> Any:
+        """As objects do it."""
+        return object.__reduce_ex__(self, 2)
