@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from modelplug.cli.prompt import encodable, read_prompt
+from modelplug.cli.prompt import encodable, note_profile, read_prompt
 
 __all__ = ["ask"]
 
@@ -74,6 +74,7 @@ def ask(
     verbose: bool,
 ) -> None:
     """Ask a model, and write its answer as it comes."""
+    note_profile(prompt, backend, profile)
     question = read_prompt(prompt, files)
     # Here, as in each command: pydantic and asyncio come along, and --help needn't wait.
     from modelplug.cli.answer import answer

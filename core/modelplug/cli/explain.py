@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modelplug.cli.failure import FAILED
-from modelplug.cli.prompt import encodable
+from modelplug.cli.prompt import encodable, note_profile
 from modelplug.cli.terminal import one_line, shown, to_json, write
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def explain(
     from modelplug.messages import ModelMessage
 
     log_plainly()
+    note_profile(prompt, backend, profile)
     roles = (("system", system), ("human", prompt))
     messages = [ModelMessage(role, text) for role, text in roles if text]
     request = messages if prompt else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,10 +13,12 @@ from typing import BinaryIO
 
 import click
 
-__all__ = ["encodable", "read_prompt", "text_of_file", "text_of_standard_input"]
+__all__ = ["encodable", "note_profile", "read_prompt", "text_of_file", "text_of_standard_input"]
 
 _MOST = 64 << 20
 """Bytes that are read of one part, so that an endless one ends."""
+
+_PROFILE = re.compile(r"@[A-Za-z0-9._-]+")
 
 _PATIENCE = 2.0
 """Seconds after which it is said what is being waited for."""
@@ -39,6 +42,14 @@ def read_prompt(question: str | None, files: Sequence[str]) -> str:
     if not prompt.strip():
         raise click.UsageError("nothing to ask: give a PROMPT, a FILE, or text on standard input")
     return prompt
+
+
+def note_profile(prompt: str | None, *chosen: str | None) -> None:
+    """Tell of a prompt that looks like the name of a profile, where none is chosen."""
+    if prompt and not any(chosen) and _PROFILE.fullmatch(prompt):
+        click.echo(
+            f"note: {prompt} is the prompt here; for the profile write -b {prompt}", err=True
+        )
 
 
 def encodable(_context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:

@@ -11,6 +11,7 @@ import pytest
 from modelplug.cli import prompt
 from modelplug.cli.prompt import (
     encodable,
+    note_profile,
     read_prompt,
     text_of_file,
     text_of_standard_input,
@@ -157,3 +158,20 @@ def test_a_terminal_has_no_text(stdin: Input | None, monkeypatch: pytest.MonkeyP
     """Nobody waits for somebody to type."""
     monkeypatch.setattr(sys, "stdin", stdin)
     assert text_of_standard_input() is None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "chosen", "told"),
+    [
+        ("@prod", None, True),
+        ("@prod", "echo", False),
+        ("@prod, hello", None, False),
+        (None, None, False),
+    ],
+)
+def test_a_prompt_that_names_a_profile_is_told_of(
+    prompt: str | None, chosen: str | None, told: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is asked all the same: somebody may be called so."""
+    note_profile(prompt, chosen)
+    assert told == ("-b @prod" in capsys.readouterr().err)
