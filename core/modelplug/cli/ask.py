@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from modelplug.cli.parameters import backend_option, options_option, profile_option, system_option
 from modelplug.cli.prompt import encodable, note_profile, read_prompt
 
 __all__ = ["ask"]
@@ -39,25 +40,11 @@ Exit status:
 
 @click.command(epilog=_MORE)
 @click.argument("prompt", required=False, callback=encodable)
-@click.option(
-    "-b",
-    "--backend",
-    metavar="CONFIG",
-    help="BACKEND[:MODEL][?NAME=VALUE&...]. Default: $MODELPLUG_BACKEND, or the default profile.",
-)
-@click.option("--profile", metavar="NAME", help="A profile of modelplug.toml: as -b @NAME.")
+@backend_option
+@profile_option
 @click.option("-f", "--file", "files", metavar="FILE", multiple=True, help="Ask about this file.")
-@click.option(
-    "-s", "--system", metavar="TEXT", callback=encodable, help="Instructions: the system message."
-)
-@click.option(
-    "-o",
-    "--option",
-    "options",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="Set an option, over CONFIG's.",
-)
+@system_option
+@options_option
 @click.option("--no-stream", is_flag=True, help="Write the answer when all of it is there.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object instead.")
 @click.option("-v", "--verbose", is_flag=True, help="Tell usage and timing on standard error.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from modelplug.cli.prompt import encodable
+from modelplug.cli.parameters import backend_option, options_option, profile_option, system_option
 
 __all__ = ["chat"]
 
@@ -46,24 +46,10 @@ Exit status:
 
 
 @click.command(epilog=_MORE)
-@click.option(
-    "-b",
-    "--backend",
-    metavar="CONFIG",
-    help="BACKEND[:MODEL][?NAME=VALUE&...]. Default: $MODELPLUG_BACKEND, or the default profile.",
-)
-@click.option("--profile", metavar="NAME", help="A profile of modelplug.toml: as -b @NAME.")
-@click.option(
-    "-s", "--system", metavar="TEXT", callback=encodable, help="Instructions: the system message."
-)
-@click.option(
-    "-o",
-    "--option",
-    "options",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="Set an option, over CONFIG's.",
-)
+@backend_option
+@profile_option
+@system_option
+@options_option
 @click.option("--plain", is_flag=True, help="Write Markdown as it is, also at a terminal.")
 @click.option(
     "--history",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from modelplug.cli.failure import FAILED
+from modelplug.cli.parameters import backend_option, options_option, profile_option, system_option
 from modelplug.cli.prompt import encodable, note_profile
 from modelplug.cli.terminal import one_line, shown, to_json, write
 
@@ -43,24 +44,10 @@ Exit status:
 
 @click.command(epilog=_MORE)
 @click.argument("prompt", required=False, callback=encodable)
-@click.option(
-    "-b",
-    "--backend",
-    metavar="CONFIG",
-    help="BACKEND[:MODEL][?NAME=VALUE&...]. Default: $MODELPLUG_BACKEND, or the default profile.",
-)
-@click.option("--profile", metavar="NAME", help="A profile of modelplug.toml: as -b @NAME.")
-@click.option(
-    "-s", "--system", metavar="TEXT", callback=encodable, help="Instructions: the system message."
-)
-@click.option(
-    "-o",
-    "--option",
-    "options",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="Set an option, over CONFIG's.",
-)
+@backend_option
+@profile_option
+@system_option
+@options_option
 @click.option("-a", "--all", "everything", is_flag=True, help="Show what is at its default, too.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object, with everything.")
 def explain(

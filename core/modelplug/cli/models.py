@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from modelplug.cli.parameters import backend_option, profile_option
 from modelplug.cli.terminal import is_terminal, one_line, shown, to_json, write
 
 if TYPE_CHECKING:
@@ -40,13 +41,8 @@ _WIDE = 72
 
 
 @click.command(epilog=_MORE)
-@click.option(
-    "-b",
-    "--backend",
-    metavar="CONFIG",
-    help="BACKEND[:MODEL][?NAME=VALUE&...]. Default: $MODELPLUG_BACKEND, or the default profile.",
-)
-@click.option("--profile", metavar="NAME", help="A profile of modelplug.toml: as -b @NAME.")
+@backend_option
+@profile_option
 @click.option("--json", "as_json", is_flag=True, help="Write a JSON list instead.")
 def models(*, backend: str | None, profile: str | None, as_json: bool) -> None:
     """List the models of a backend."""

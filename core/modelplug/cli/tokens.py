@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from modelplug.cli.failure import Failure
+from modelplug.cli.parameters import backend_option, profile_option
 from modelplug.cli.prompt import text_of_file, text_of_standard_input
 from modelplug.cli.terminal import one_line, to_json, write
 
@@ -42,13 +43,8 @@ _STDIN = "-"
 
 @click.command(epilog=_MORE)
 @click.argument("files", metavar="[FILE]...", nargs=-1)
-@click.option(
-    "-b",
-    "--backend",
-    metavar="CONFIG",
-    help="BACKEND[:MODEL][?NAME=VALUE&...]. Default: $MODELPLUG_BACKEND, or the default profile.",
-)
-@click.option("--profile", metavar="NAME", help="A profile of modelplug.toml: as -b @NAME.")
+@backend_option
+@profile_option
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object instead.")
 def tokens(
     *, files: tuple[str, ...], backend: str | None, profile: str | None, as_json: bool
