@@ -22,7 +22,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from modelplug.testing import Codec, FailKind, RawRequest
+from modelplug.testing import Codec, FailKind, RawRequest, Wire
+from modelplug.testing.websocket import WebSocketUpstream
 
 __all__ = ["Account", "Asked", "Harness", "ServiceCodec"]
 
@@ -70,13 +71,15 @@ class Harness:
     """How the kit gets at a backend.
 
     Attributes:
-        codec: how its service says and hears things, over a WebSocket.
+        codec: how its service says and hears things.
         params: the arguments of ``new_client`` for a service at ``url`` and an account.
         model: which model to check; None is the backend's default.
         cannot_express: failures that the service has no words for, and why not. They are shown
             as not applicable, with the reason.
         errors: failures that come as another class than usual, by its name, because the service
             has one word for two things.
+        wire: what the service is reached by: ``WebSocketUpstream``, which is the default,
+            ``HttpUpstream``, or ``InProcess("module:attribute")``.
     """
 
     codec: ServiceCodec
@@ -84,3 +87,4 @@ class Harness:
     model: str | None = None
     cannot_express: Mapping[FailKind, str] = field(default_factory=dict)
     errors: Mapping[FailKind, str] = field(default_factory=dict)
+    wire: Wire = WebSocketUpstream

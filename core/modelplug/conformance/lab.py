@@ -22,7 +22,7 @@ from modelplug.messages import MessageConverter
 from modelplug.output import ModelOutput
 from modelplug.testing.exchange import Exchange, Exchanges
 from modelplug.testing.steps import Fail, Step
-from modelplug.testing.websocket import WebSocketUpstream
+from modelplug.testing.upstream import Upstream
 
 __all__ = ["Lab"]
 
@@ -56,7 +56,7 @@ class Lab:
         self.direction = direction
         self.script: list[str] = []
         self.wording = Wording(harness.codec)
-        self.upstream = WebSocketUpstream(self.wording)
+        self.upstream = harness.wire(self.wording)
         self._open = ExitStack()
 
     def __enter__(self) -> Lab:
@@ -73,11 +73,10 @@ class Lab:
         """Queue an answer of the service's; with ``question``, to that last message alone.
 
         Raises:
-            NotApplicable: the service has no words for one of the failures.
+            NotApplicable: the service has no words for a step, or its wire no place.
         """
-        for step in steps:
-            if isinstance(step, Fail) and step.kind in self.harness.cannot_express:
-                raise NotApplicable(self.harness.cannot_express[step.kind])
+        if lacking := self.cannot(*steps):
+            raise NotApplicable(lacking)
         self.script.append(", ".join(map(_worded, steps)) + ("" if times == 1 else ", every time"))
         asked = self.harness.codec.asked
         self.upstream.play(
@@ -87,6 +86,31 @@ class Lab:
             if question is None
             else lambda request: asked(request).messages[-1][1] == question,
         )
+
+    def cannot(self, *steps: Step) -> str:
+        """Why the service can't do one of these steps; empty if it can do them all."""
+        for step in steps:
+            told = self.upstream.cannot(step)
+            if isinstance(step, Fail):
+                told = told or self.harness.cannot_express.get(step.kind, "")
+            if told:
+                return told
+        return ""
+
+    def possible(self, *scripts: Sequence[Step]) -> list[Sequence[Step]]:
+        """Those of the scripts that the service can play.
+
+        Raises:
+            NotApplicable: it can play none.
+        """
+        found = [steps for steps in scripts if not self.cannot(*steps)]
+        if not found:
+            raise NotApplicable("; ".join(dict.fromkeys(self.cannot(*each) for each in scripts)))
+        return found
+
+    def another(self, *, tls: bool = False) -> Upstream:
+        """Another service of the same kind, to be entered."""
+        return self.harness.wire(self.harness.codec, tls=tls)
 
     @property
     def exchanges(self) -> Exchanges:

@@ -35,6 +35,7 @@ from modelplug.testing.steps import (
     Status,
     Step,
 )
+from modelplug.testing.upstream import Upstream, Wire
 
 __all__ = [
     "CloseCode",
@@ -64,6 +65,8 @@ __all__ = [
     "Split",
     "Status",
     "Step",
+    "Upstream",
+    "Wire",
     "answering",
     "failure",
     "no_network",

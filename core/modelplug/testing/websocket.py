@@ -17,7 +17,7 @@ Beneath it is ``WebSocketServer``, for services that aren't scripted.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from ssl import SSLContext
 from types import TracebackType
 from typing import Self
@@ -25,17 +25,16 @@ from typing import Self
 from modelplug.testing.codec import Codec, RawRequest
 from modelplug.testing.connection import Connection
 from modelplug.testing.exchange import Exchanges
-from modelplug.testing.gates import Gates
 from modelplug.testing.player import Player
-from modelplug.testing.scripts import Script, Scripts
 from modelplug.testing.server import Admit, Converse, WebSocketServer
-from modelplug.testing.steps import Fail, Hang, Refuse, Status, Step
+from modelplug.testing.steps import Fail, Hang, Status, Step
+from modelplug.testing.upstream import Upstream
 
 __all__ = ["Admit", "Connection", "Converse", "WebSocketServer", "WebSocketUpstream"]
 
 
-class WebSocketUpstream:
-    """A scripted service for tests, while it is entered.
+class WebSocketUpstream(Upstream):
+    """A scripted service behind a WebSocket, while it is entered.
 
     What nobody queued a script for is closed with 1011 and says so. An emulator is one that has
     its own ``answer`` for it, and its own ``admit`` and ``leave``; they run on the server's loop.
@@ -56,9 +55,7 @@ class WebSocketUpstream:
         tls: SSLContext | bool = False,
         patience: float | None = None,
     ) -> None:
-        self._codec = codec
-        self._gates = Gates()
-        self._scripts: Scripts[RawRequest] = Scripts()
+        super().__init__(codec)
         self._server = WebSocketServer(
             self._converse, admit=self._admitted, host=host, port=port, tls=tls
         )
@@ -89,19 +86,6 @@ class WebSocketUpstream:
         """
         self._server.__exit__(exc_type, exc, traceback)
 
-    async def __aenter__(self) -> Self:
-        """As ``with`` does."""
-        return self.__enter__()
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """As ``with`` does, off this loop."""
-        await asyncio.to_thread(self.__exit__, exc_type, exc, traceback)
-
     @property
     def url(self) -> str:
         """Its origin, such as ``ws://127.0.0.1:49152``.
@@ -121,43 +105,8 @@ class WebSocketUpstream:
         """What it saw: one for each connection, in order."""
         return self._server.exchanges
 
-    @property
-    def open_count(self) -> int:
-        """How many connections are open."""
-        return self._server.open_count
-
-    def play(
-        self,
-        *steps: Step,
-        times: int | None = 1,
-        when: Callable[[RawRequest], bool] | None = None,
-    ) -> None:
-        """Queue a script for the next request, or the next ones.
-
-        Args:
-            steps: see ``modelplug.testing.steps``.
-            times: for how many requests; None for all that come.
-            when: for which requests; None for any. It sees what was asked; but for a script
-                that answers a handshake there is only the handshake.
-
-        Raises:
-            OSError: the address was taken meanwhile.
-            TypeError, ValueError: what can't be played.
-            WrongUseError: the upstream isn't entered, or its loop has no time for it.
-        """
-        script = Script(steps, when, times)
-        refusing = Refuse() in steps
+    def _refuse(self, *, refusing: bool) -> None:
         self._server.refuse(refusing=refusing)
-        if not refusing:
-            self._scripts.add(script)
-
-    def release(self, gate: str) -> None:
-        """Open a gate."""
-        self._gates.release(gate)
-
-    def wait_reached(self, gate: str, within: float = 10.0) -> bool:
-        """Wait until a script has come to a gate, ``within`` seconds; whether it has."""
-        return self._gates.wait_reached(gate, within)
 
     # ------------------------------------------------------------------ for emulators
 

@@ -26,7 +26,6 @@ from modelplug.errors import (
 )
 from modelplug.params import ProxyModelParameters
 from modelplug.testing.steps import Step
-from modelplug.testing.websocket import WebSocketUpstream
 
 _ANSWER: tuple[Step, ...] = ("Hello", Finish())
 
@@ -171,7 +170,7 @@ def two_clients_two_accounts(lab: Lab) -> None:
     """Two clients of two accounts and two services never mix them, however calls alternate."""
     account = Account()
     with ExitStack() as open_now:
-        other_service = open_now.enter_context(WebSocketUpstream(lab.harness.codec))
+        other_service = open_now.enter_context(lab.another())
         params: Mapping[str, Any] = lab.harness.params(other_service.url, account)
         one = open_now.enter_context(lab.client())
         other = open_now.enter_context(lab.made(**params))

@@ -41,7 +41,6 @@ from modelplug.testing.steps import (
     Status,
     Step,
 )
-from modelplug.testing.websocket import WebSocketUpstream
 
 _MORE = (" and more", Finish())
 """What would make an answer whole, were it not for what came before."""
@@ -131,7 +130,7 @@ def strangers_certificates(lab: Lab) -> None:
     The client falls back to nothing.
     """
     try:
-        with WebSocketUpstream(lab.harness.codec, tls=True) as stranger:
+        with lab.another(tls=True) as stranger:
             stranger.play("Hello", Finish(), times=None)
             with _elsewhere(lab, stranger.url) as client:
                 each = failing(lab, client, what="a certificate of nobody's")

@@ -32,7 +32,6 @@ from modelplug.testing.steps import (
     Status,
     Step,
 )
-from modelplug.testing.websocket import WebSocketUpstream
 
 _ANSWER: tuple[Step, ...] = ("Hello", Finish())
 
@@ -85,7 +84,7 @@ def prints_nothing(lab: Lab) -> None:
 @check("SEC-06", "for this service alone", profile="core")
 def for_this_service_alone(lab: Lab) -> None:
     """A service that points to another host doesn't have the key, or the question, sent there."""
-    with WebSocketUpstream(lab.harness.codec) as other:
+    with lab.another() as other:
         other.play(*_ANSWER, times=None)
         for status in (301, 302, 307, 308):
             where = f"{other.url}/elsewhere"
