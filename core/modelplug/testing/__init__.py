@@ -1,13 +1,14 @@
 """For everybody's tests: models that say what a test says, and services that do what it says.
 
 An app's tests need ``ScriptedClient``, a model without a wire. A provider's tests need an
-upstream that speaks the provider's wire: ``modelplug.testing.websocket`` with a ``Codec``. Both
-take scripts of the same steps. Nothing here needs pytest.
+upstream that speaks the provider's wire: ``modelplug.testing.websocket`` or
+``modelplug.testing.http``, with a ``Codec``. All take scripts of the same steps. Nothing here
+needs pytest.
 """
 
 from __future__ import annotations
 
-from modelplug.testing.codec import Codec, Encoder, RawRequest
+from modelplug.testing.codec import Called, Codec, Encoder, RawRequest
 from modelplug.testing.exchange import Exchange, Exchanges
 from modelplug.testing.network import no_network
 from modelplug.testing.scripted import ScriptedClient, failure
@@ -16,6 +17,7 @@ from modelplug.testing.steps import (
     CloseCode,
     CutFrame,
     Drip,
+    EarlyStatus,
     Fail,
     FailKind,
     Fragment,
@@ -25,6 +27,8 @@ from modelplug.testing.steps import (
     Hang,
     HangUp,
     KeepAlive,
+    LineEnd,
+    Lines,
     Message,
     Noise,
     RawBytes,
@@ -38,10 +42,12 @@ from modelplug.testing.steps import (
 from modelplug.testing.upstream import Upstream, Wire
 
 __all__ = [
+    "Called",
     "CloseCode",
     "Codec",
     "CutFrame",
     "Drip",
+    "EarlyStatus",
     "Encoder",
     "Exchange",
     "Exchanges",
@@ -54,6 +60,8 @@ __all__ = [
     "Hang",
     "HangUp",
     "KeepAlive",
+    "LineEnd",
+    "Lines",
     "Message",
     "Noise",
     "RawBytes",

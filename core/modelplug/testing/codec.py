@@ -2,18 +2,29 @@
 
 A script says ``Delta``, ``Finish`` or ``Fail``; a codec turns each into the messages that the
 provider's service would send. It has nothing to do with sockets, gates or faults.
+
+On a wire messages are bytes. In process (``modelplug.testing.inprocess``) they are whatever the
+library gives its users: objects of any kind, and exceptions, which are raised.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from modelplug.delta import Delta, Finish
 from modelplug.testing.steps import Fail, Status
 
-__all__ = ["Codec", "Encoder", "RawRequest"]
+__all__ = ["Called", "Codec", "Encoder", "RawRequest"]
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """With what a library was called; nothing of it is shown by repr."""
+
+    args: Sequence[Any] = field(repr=False, default=())
+    kwargs: Mapping[str, Any] = field(repr=False, default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,11 +36,13 @@ class RawRequest:
             the headers may: neither is shown by repr.
         headers: by lower-case name; the last one of a name.
         body: the message; empty while there is only a handshake.
+        called: the call itself, where a library was called in process; ``body`` is its repr.
     """
 
     target: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False, default_factory=dict)
     body: bytes = b""
+    called: Called = field(repr=False, default_factory=Called)
 
     @property
     def path(self) -> str:
@@ -43,21 +56,24 @@ class RawRequest:
 
 
 class Encoder(Protocol):
-    """The messages of one answer; it may count them, so each answer has its own."""
+    """The messages of one answer; it may count them, so each answer has its own.
 
-    def delta(self, delta: Delta) -> Sequence[bytes]:
+    Bytes where there is a wire, anything in process.
+    """
+
+    def delta(self, delta: Delta) -> Sequence[Any]:
         """The messages for a piece of the answer; none where the wire has them later."""
         ...  # pragma: no cover
 
-    def finish(self, finish: Finish) -> Sequence[bytes]:
+    def finish(self, finish: Finish) -> Sequence[Any]:
         """The messages of the end."""
         ...  # pragma: no cover
 
-    def fail(self, fail: Fail) -> Sequence[bytes]:
+    def fail(self, fail: Fail) -> Sequence[Any]:
         """The messages of a failure."""
         ...  # pragma: no cover
 
-    def noise(self) -> Sequence[bytes]:
+    def noise(self) -> Sequence[Any]:
         """Messages that are right and mean nothing."""
         ...  # pragma: no cover
 

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import socket
 import ssl
-import time
+from collections.abc import Callable
 from dataclasses import replace
 from email.utils import formatdate
 from http import HTTPStatus
@@ -20,8 +20,8 @@ from itertools import pairwise
 from modelplug.errors import MissingDependencyError
 from modelplug.testing.codec import RawRequest
 from modelplug.testing.exchange import Exchange
-from modelplug.testing.pipe import Pipe
-from modelplug.testing.steps import Status
+from modelplug.testing.steps import CloseCode, Status, Step
+from modelplug.testing.taken import TakenConnection
 
 try:
     from websockets.datastructures import Headers
@@ -45,16 +45,22 @@ _SILENT = logging.Logger("modelplug.testing.websockets")  # noqa: LOG001  # see 
 _SILENT.disabled = True
 
 
-class Connection:
+class Connection(TakenConnection):
     """A connection, from when it is taken on; made by the server for each client.
 
     Attributes:
         exchange: what was seen of the client.
     """
 
-    def __init__(self, client: socket.socket, tls: ssl.SSLContext | None) -> None:
-        self.exchange = Exchange()
-        self._pipe = Pipe(client, tls=tls, sent=self.exchange.sent)
+    def __init__(
+        self,
+        client: socket.socket,
+        tls: ssl.SSLContext | None,
+        *,
+        number: int = 0,
+        note: Callable[[Exchange], None] = lambda _: None,
+    ) -> None:
+        super().__init__(client, tls, number=number)
         self._protocol = ServerProtocol(max_size=_MAX_BYTES, logger=_SILENT)
         self._request: asyncio.Future[Request] = asyncio.get_running_loop().create_future()
         self._messages: asyncio.Queue[bytes] = asyncio.Queue()
@@ -62,36 +68,17 @@ class Connection:
 
     # ------------------------------------------------------------------ what is read
 
-    async def watch(self) -> None:
-        """Read until the client's end is closed."""
-        try:
-            await self._open()
-            while data := await self._pipe.read():
-                self._protocol.receive_data(data)
-                for event in self._protocol.events_received():
-                    self._take(event)
-                await self._reply()
-                await asyncio.sleep(0)  # a client that floods isn't the only one
-            self.exchange.ended("client", "fin")
-        except ssl.SSLError:
-            self.exchange.ended("server", "tls")
-        except OSError:
-            self.exchange.ended("client", "rst")
-
-    async def _open(self) -> None:
-        try:
-            await self._pipe.open()
-        except ssl.SSLEOFError:
-            self.exchange.ended("client", "fin")
-            raise
-        except ssl.SSLError:
-            self.exchange.ended("client", "tls")
-            raise
+    async def _received(self, data: bytes) -> None:
+        self._protocol.receive_data(data)
+        for event in self._protocol.events_received():
+            self._take(event)
+        await self._reply()
 
     async def handshake(self) -> RawRequest:
         """Wait for the handshake; it is answered by ``accept`` or ``refuse``."""
         request = await self._request
         headers = {name.lower(): value for name, value in request.headers.raw_items()}
+        self.exchange.method = "GET"  # the library takes no other
         self.exchange.target, self.exchange.headers = request.path, headers
         return self.exchange.request
 
@@ -174,6 +161,20 @@ class Connection:
             made.append(self._framed())
         return made
 
+    def part(self, data: bytes, share: float) -> bytes:
+        """The beginning of a message's frame."""
+        frame = b"".join(self.message_frames(data))
+        return frame[: int(len(frame) * share)]
+
+    async def change(self, step: Step) -> None:
+        """Do what no other kind of wire has."""
+        if isinstance(step, CloseCode):
+            await self.close(step.code, step.reason)
+
+    async def hang_up(self) -> None:
+        """Close politely."""
+        await self.close(1000)
+
     async def ping(self) -> None:
         """Send a ping."""
         self._protocol.send_ping(b"")
@@ -184,37 +185,6 @@ class Connection:
         self._protocol.send_close(code, reason)
         self.exchange.ended("server", f"ws:{code}")
         await self.write(self._framed())
-
-    def finish(self) -> None:
-        """End the connection from this side, without a close frame."""
-        self.exchange.ended("server", "fin")
-        self._pipe.finish()
-
-    def reset(self) -> None:
-        """Reset the connection."""
-        self.exchange.ended("server", "rst")
-        self._pipe.reset()
-
-    def cut(self) -> None:
-        """End the connection at once, in both directions."""
-        self.exchange.ended("server", "fin")
-        self._pipe.cut()
-
-    def drop(self) -> None:
-        """Let go of the socket; nobody may be reading or writing any more."""
-        self._pipe.close()
-        self.exchange.gone()
-
-    async def write(self, *pieces: bytes) -> None:
-        """Write bytes, each piece in a write of its own, as fast as the client takes them."""
-        if self.exchange.messages and any(pieces):
-            self.exchange.first_sent = self.exchange.first_sent or time.monotonic()
-        try:
-            await self._pipe.write(pieces)
-        except OSError:
-            # Told to whoever meets it first: watch() may only see an end, which ends this, too.
-            self.exchange.ended("client", "rst")
-            await asyncio.Future()
 
     def _framed(self) -> bytes:
         """What the protocol has to say, as bytes."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, overload
 
-from modelplug.testing.codec import RawRequest
+from modelplug.testing.codec import Called, RawRequest
 
 __all__ = ["Exchange", "Exchanges", "Side"]
 
@@ -18,28 +18,41 @@ Side: TypeAlias = Literal["client", "server"]
 
 @dataclass(eq=False)
 class Exchange:
-    """One connection, as the server sees it. Another thread writes it: read it when it's done.
+    """A WebSocket, or one HTTP request with its answer, as the server sees it.
 
-    Times are ``time.monotonic()`` seconds.
+    Another thread writes it: read it when it's done. Over HTTP the first on a connection begins
+    when that is taken, so that a client which only connects is seen. Each further request on the
+    same connection is an exchange of its own. In process it is one call of the library, on a
+    connection of its own, so to speak. Times are ``time.monotonic()`` seconds.
 
     Attributes:
-        opened: when the connection was taken.
-        target, headers: of the handshake; they may hold credentials and aren't shown by repr.
-        messages: what the client sent, in order.
+        connection: the number of the connection that it came on, counted from 0.
+        opened: when the connection was taken, or a further request came on it.
+        method, target, headers: of the handshake, or the request; the last two may hold
+            credentials and aren't shown by repr.
+        messages: what the client sent, in order; over HTTP the body of the request, which may be
+            empty, once it is all there; in process the call's repr.
+        called: what the library was called with, in process.
         first_sent: when the first byte of an answer was written.
         bytes_accepted: how many bytes the system has taken, handshakes included; over TLS those
-            of its records.
-        closed: when the connection ended.
+            of its records. In process it counts what was taken out of the iterator, one by one.
+        closed: when the connection ended; of a response that is whole, when it was, if the
+            connection stays open.
         closed_by: who ended it.
         how: ``ws:1000`` for a close frame with that code (1005: with none), ``fin`` for an end
-            without one, ``rst`` for a reset, ``http:401`` for a handshake that was refused,
-            ``tls`` where the two didn't agree on TLS.
+            without one, ``rst`` for a reset, ``http:401`` for a handshake that was refused or a
+            response that is whole, ``tls`` where the two didn't agree on TLS. In process
+            ``generator`` if its user closed the iterator, ``end`` if it came to its own end, and
+            ``collected`` if nobody closed it: then it isn't gone.
     """
 
+    connection: int = 0
     opened: float = field(default_factory=time.monotonic)
+    method: str = ""
     target: str = field(default="", repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     messages: list[bytes] = field(default_factory=list)
+    called: Called = field(default_factory=Called, repr=False)
     first_sent: float | None = None
     bytes_accepted: int = 0
     closed: float | None = None
@@ -50,9 +63,9 @@ class Exchange:
 
     @property
     def request(self) -> RawRequest:
-        """The handshake with the last message."""
+        """The handshake, or the request, with the last message."""
         last = self.messages[-1] if self.messages else b""
-        return RawRequest(target=self.target, headers=self.headers, body=last)
+        return RawRequest(target=self.target, headers=self.headers, body=last, called=self.called)
 
     @property
     def question(self) -> object:
@@ -70,6 +83,7 @@ class Exchange:
     def wait_gone(self, within: float = 10.0) -> bool:
         """Wait until the client's end of the connection is closed; whether it was in time.
 
+        Over HTTP it is enough that the response is whole, if the connection stays open.
         It blocks: on an event loop, ``await asyncio.to_thread(exchange.wait_gone)``.
         """
         return self._gone.wait(within)
@@ -89,14 +103,15 @@ class Exchange:
             self.closed_by, self.how = by, how
 
     def gone(self) -> None:
-        """Note that the connection is no more. For the engine."""
-        self.closed = time.monotonic()
+        """Note that it is no more; the first time counts. For the engine."""
+        if self.closed is None:
+            self.closed = time.monotonic()
         self._asked.set()  # nobody shall wait for a message that can't come
         self._gone.set()
 
 
 class Exchanges(Sequence[Exchange]):
-    """What an upstream saw: one exchange for each connection, in order; it grows."""
+    """What an upstream saw, in order; it grows. See ``Exchange``."""
 
     def __init__(self) -> None:
         self._seen: list[Exchange] = []
@@ -126,7 +141,7 @@ class Exchanges(Sequence[Exchange]):
             return self._seen[number]
 
     def add(self, exchange: Exchange) -> None:
-        """Note a connection. For the engine."""
+        """Note one more. For the engine."""
         with self._more:
             self._seen.append(exchange)
             self._more.notify_all()

@@ -30,10 +30,14 @@ class Gates:
 
     async def wait(self, name: str) -> None:
         """Wait for a gate to open."""
+        # Shielded, because a waiter that is cancelled would cancel the gate for all others.
+        await asyncio.shield(asyncio.wrap_future(self.reach(name)))
+
+    def reach(self, name: str) -> Future[None]:
+        """Come to a gate: what it gives is done once that is open, and isn't to be cancelled."""
         opened, reached = self._of(name)
         reached.set()
-        # Shielded, because a waiter that is cancelled would cancel the gate for all others.
-        await asyncio.shield(asyncio.wrap_future(opened))
+        return opened
 
     def _of(self, name: str) -> tuple[Future[None], threading.Event]:
         with self._lock:

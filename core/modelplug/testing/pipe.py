@@ -130,6 +130,8 @@ class Pipe:
             self._incoming.write_eof()
 
     async def _send(self, data: bytes) -> None:
+        # Before and not after it: who writes learns at once that the system has taken it all.
+        await asyncio.sleep(0)
         view = memoryview(data)
         while view:
             try:
@@ -139,7 +141,6 @@ class Pipe:
                 continue
             self._sent(taken)
             view = view[taken:]
-        await asyncio.sleep(0)
 
     async def _writable(self) -> None:
         if not self._ended:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from modelplug.delta import Delta, Finish
 from modelplug.testing.codec import Encoder
-from modelplug.testing.connection import Connection
 from modelplug.testing.gates import Gates
 from modelplug.testing.steps import (
     CloseCode,
@@ -20,6 +20,7 @@ from modelplug.testing.steps import (
     Gate,
     HangUp,
     KeepAlive,
+    Lines,
     Message,
     Noise,
     RawBytes,
@@ -29,7 +30,7 @@ from modelplug.testing.steps import (
     Step,
 )
 
-__all__ = ["Player"]
+__all__ = ["Played", "Player"]
 
 _GARBAGE: dict[GarbageKind, Message | RawBytes] = {
     "text": Message(b"{not json"),
@@ -41,14 +42,53 @@ _GARBAGE: dict[GarbageKind, Message | RawBytes] = {
     "masked": RawBytes(b"\x81\x82\x00\x00\x00\x00{}"),
     "length": RawBytes(b"\x81\x7f\x40\x00\x00\x00\x00\x00\x00\x00"),
     "continuation": RawBytes(b"\x80\x02{}"),
+    "chunk": RawBytes(b"length\r\n{}\r\n"),
 }
-"""Messages, and frames as they stand on the wire (RFC 6455, section 5.2)."""
+"""Messages, and what stands on the wire: frames (RFC 6455, section 5.2), or a chunk of HTTP's."""
+
+
+class Played(Protocol):
+    """What a player asks of a connection."""
+
+    def message_frames(
+        self, data: bytes, *, binary: bool = False, frames: int = 1, ping_between: bool = False
+    ) -> list[bytes]:
+        """A message as the bytes of its frames, to be written."""
+        ...  # pragma: no cover
+
+    def part(self, data: bytes, share: float) -> bytes:
+        """So much of a message as the bytes that stand on the wire; less than all of it."""
+        ...  # pragma: no cover
+
+    async def write(self, *pieces: bytes) -> None:
+        """Write bytes, each piece in a write of its own."""
+        ...  # pragma: no cover
+
+    async def ping(self) -> None:
+        """Send what keeps a connection alive and says nothing."""
+        ...  # pragma: no cover
+
+    async def change(self, step: Step) -> None:
+        """Do a step that is for this kind of wire alone."""
+        ...  # pragma: no cover
+
+    async def hang_up(self) -> None:
+        """End politely."""
+        ...  # pragma: no cover
+
+    def finish(self) -> None:
+        """End the connection from this side."""
+        ...  # pragma: no cover
+
+    def reset(self) -> None:
+        """Reset the connection."""
+        ...  # pragma: no cover
 
 
 class Player:
     """Plays steps on a connection, in the words of an encoder."""
 
-    def __init__(self, connection: Connection, encoder: Encoder, gates: Gates) -> None:
+    def __init__(self, connection: Played, encoder: Encoder, gates: Gates) -> None:
         self._connection = connection
         self._encoder = encoder
         self._gates = gates
@@ -108,7 +148,9 @@ class Player:
                 await self._keep_alive(step.seconds)
             case RawBytes():
                 await self._connection.write(*in_pieces([step.data], self._size))
-            case HangUp() | CloseCode() | CutFrame() | Reset():
+            case Lines() | CloseCode():
+                await self._connection.change(step)
+            case HangUp() | CutFrame() | Reset():
                 await self._end(step)
 
     def _change(self, step: Drip | Split | Fragment) -> None:
@@ -120,12 +162,10 @@ class Player:
             case Fragment():
                 self._frames = step
 
-    async def _end(self, step: HangUp | CloseCode | CutFrame | Reset) -> None:
+    async def _end(self, step: HangUp | CutFrame | Reset) -> None:
         match step:
             case HangUp():
-                await self._connection.close(1000)
-            case CloseCode():
-                await self._connection.close(step.code, step.reason)
+                await self._connection.hang_up()
             case CutFrame():
                 await self._cut(step.share)
             case Reset():
@@ -134,8 +174,7 @@ class Player:
     async def _cut(self, share: float) -> None:
         """Part of a message that would be right, and the end."""
         messages = [*self._encoder.delta(Delta("cut")), b"cut"]
-        frame = b"".join(self._connection.message_frames(messages[0]))
-        await self._connection.write(frame[: int(len(frame) * share)])
+        await self._connection.write(self._connection.part(messages[0], share))
         self._connection.finish()
 
     async def _keep_alive(self, seconds: float) -> None:

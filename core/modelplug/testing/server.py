@@ -1,4 +1,4 @@
-"""A WebSocket server in a thread and a loop of its own; it needs the ``testing`` extra.
+"""A server in a thread and a loop of its own, whatever is spoken on its connections.
 
 It never closes a connection unless it is told to, so that a client which leaks one is seen to do
 so.
@@ -14,23 +14,14 @@ from concurrent.futures import CancelledError
 from contextlib import ExitStack, asynccontextmanager, suppress
 from ssl import SSLContext
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from modelplug.errors import WrongUseError
 from modelplug.testing.certificate import local_certificate
-from modelplug.testing.codec import RawRequest
-from modelplug.testing.connection import Connection, InvalidState
-from modelplug.testing.exchange import Exchanges
-from modelplug.testing.steps import Hang, Status
+from modelplug.testing.exchange import Exchange, Exchanges
 from modelplug.testing.threads import in_thread
 
-__all__ = ["Admit", "Converse", "WebSocketServer"]
-
-Admit: TypeAlias = Callable[[RawRequest], Status | Hang | None]
-"""What to do with a handshake: None lets it in."""
-
-Converse: TypeAlias = Callable[[Connection], Awaitable[None]]
-"""Talks to a client that was let in; it is cancelled when the client has gone."""
+__all__ = ["Connect", "Server", "ServerConnection"]
 
 _SWITCHING_SECONDS = 5.0
 """How long the server's own thread may take to stop listening, or to listen again."""
@@ -42,16 +33,58 @@ _BACKLOG = 1024
 """Connections that wait to be taken: a test may open very many at once."""
 
 
-class WebSocketServer:
-    """Serves WebSockets while it is entered, in a thread and a loop of its own.
+class ServerConnection(Protocol):
+    """What a server asks of a connection, once it is made."""
+
+    @property
+    def exchange(self) -> Exchange:
+        """What was seen of the client so far; the first is noted when the connection is taken."""
+        ...  # pragma: no cover
+
+    async def watch(self) -> None:
+        """Read until the client's end is closed."""
+        ...  # pragma: no cover
+
+    def cut(self) -> None:
+        """End the connection at once, in both directions."""
+        ...  # pragma: no cover
+
+    def drop(self) -> None:
+        """Let go of the socket; nobody is reading or writing any more."""
+        ...  # pragma: no cover
+
+
+ConnectionT = TypeVar("ConnectionT", bound=ServerConnection)
+MadeT_co = TypeVar("MadeT_co", bound=ServerConnection, covariant=True)
+
+
+class Connect(Protocol[MadeT_co]):
+    """Makes a connection of a socket that was taken."""
+
+    def __call__(
+        self,
+        client: socket.socket,
+        tls: SSLContext | None,
+        *,
+        number: int,
+        note: Callable[[Exchange], None],
+    ) -> MadeT_co:
+        """The connection of this number; ``note`` is for its exchanges after the first."""
+        ...  # pragma: no cover
+
+
+class Server(Generic[ConnectionT]):
+    """Serves while it is entered, in a thread and a loop of its own.
 
     So a client that blocks doesn't stop the server which should show that it does.
 
     Args:
-        converse: see ``Converse``; it runs on the server's loop.
-        admit: see ``Admit``; so does it.
+        connect: see ``Connect``.
+        talk: talks on a connection; it runs on the server's loop, and is cancelled when the
+            client has gone.
+        scheme: of its address; over TLS with an ``s`` behind it.
         host, port: where to listen; port 0 takes any free one.
-        tls: makes it wss: True with a certificate of its own, see ``ca_file``.
+        tls: True with a certificate of its own, see ``ca_file``.
 
     Attributes:
         exchanges: what it saw.
@@ -60,22 +93,25 @@ class WebSocketServer:
 
     def __init__(
         self,
-        converse: Converse,
+        connect: Connect[ConnectionT],
+        talk: Callable[[ConnectionT], Awaitable[None]],
         *,
-        admit: Admit = lambda _: None,
+        scheme: str,
         host: str = "127.0.0.1",
         port: int = 0,
         tls: SSLContext | bool = False,
     ) -> None:
         self.exchanges = Exchanges()
         self.ca_file: str | None = None
-        self._converse = converse
-        self._admit = admit
+        self._connect = connect
+        self._talk = talk
+        self._scheme = scheme
         self._host, self._port = host, port
         self._tls = tls
         self._context: SSLContext | None = None
         self._listener: socket.socket | None = None
-        self._clients: dict[asyncio.Task[None], Connection] = {}
+        self._clients: dict[asyncio.Task[None], ConnectionT] = {}
+        self._taken = 0
         self._faults: list[BaseException] = []
         self._running = ExitStack()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -84,7 +120,7 @@ class WebSocketServer:
 
     @property
     def url(self) -> str:
-        """Where it listens, as an origin: ``ws://127.0.0.1:49152``.
+        """Where it listens, as an origin such as ``ws://127.0.0.1:49152``.
 
         Raises:
             WrongUseError: it isn't entered.
@@ -92,13 +128,18 @@ class WebSocketServer:
         if self._address is None:
             raise WrongUseError("a server has no address before it is entered")
         host, port = self._address
-        scheme = "wss" if self._context else "ws"
+        scheme = f"{self._scheme}s" if self._context else self._scheme
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     @property
     def open_count(self) -> int:
-        """How many connections are open."""
+        """How many exchanges are open."""
         return sum(each.closed is None for each in self.exchanges)
+
+    @property
+    def connection_count(self) -> int:
+        """How many connections are open."""
+        return len(self._clients)
 
     def __enter__(self) -> Self:
         """Listen.
@@ -129,8 +170,8 @@ class WebSocketServer:
         """Cut every connection and stop listening.
 
         Raises:
-            BaseException: the first that ``admit``, ``converse`` or a codec raised. What the
-                block raised goes before it.
+            BaseException: the first that was raised in a talk. What the block raised goes
+                before it.
         """
         self._loop = self.ca_file = None
         self._running.close()
@@ -244,14 +285,15 @@ class WebSocketServer:
             asyncio.get_running_loop().add_reader(listener, self._accept, listener)
 
     def _take(self, client: socket.socket) -> None:
-        connection = Connection(client, self._context)
+        number, self._taken = self._taken, self._taken + 1
+        connection = self._connect(client, self._context, number=number, note=self.exchanges.add)
         task = asyncio.ensure_future(self._serve(connection))
         self._clients[task] = connection
         task.add_done_callback(self._clients.pop)
         self.exchanges.add(connection.exchange)  # last: whoever waits for it finds the rest done
 
-    async def _serve(self, connection: Connection) -> None:
-        talk = asyncio.ensure_future(self._talk(connection))
+    async def _serve(self, connection: ConnectionT) -> None:
+        talk = asyncio.ensure_future(self._talked(connection))
         try:
             await connection.watch()
         finally:
@@ -260,16 +302,9 @@ class WebSocketServer:
                 await talk
             connection.drop()
 
-    async def _talk(self, connection: Connection) -> None:
+    async def _talked(self, connection: ConnectionT) -> None:
         try:
-            verdict = self._admit(await connection.handshake())
-            if isinstance(verdict, Status):
-                await connection.refuse(verdict)
-            elif verdict is None:
-                await connection.accept()
-                await self._converse(connection)
-        except InvalidState:
-            await asyncio.Future()  # it spoke to a client that was closing, or closed it itself
+            await self._talk(connection)
         except asyncio.CancelledError:
             connection.cut()
             raise

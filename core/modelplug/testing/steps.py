@@ -11,24 +11,27 @@ The content of an answer is said in the contract's own values, and a text alone 
 pace                what it does to whatever comes after it
 ==================  ==============================================================================
 Gate, Drip          wait for the test to release it; so long a pause before each message
-Split, Fragment     the bytes in small writes; each message in several WebSocket frames
+Split, Fragment     the bytes in small writes; each message in several frames or chunks
+Lines               events of SSE in the other ways that its standard allows
 ==================  ==============================================================================
 
 ==================  ==============================================================================
 fault               how the answer, or the connection, ends
 ==================  ==============================================================================
 Refuse              nobody listens at the address
-Hang                the connection is taken, and the handshake is never answered
-Status              an HTTP answer instead of the handshake
+Hang                the connection is taken, and the handshake, or the request, never answered
+Status              an HTTP answer instead of the handshake, or to the request
+EarlyStatus         one that doesn't wait for the request's body, and the end
 Fail                a failure in the provider's own words
-Silence, KeepAlive  nothing comes any more; nothing but pings
+Silence, KeepAlive  nothing comes any more; nothing but pings, comments or blank lines
 HangUp, CloseCode   a polite end without a terminal sign; one with a close code
 CutFrame, Reset     the connection ends inside a message; it is reset
 Garbage, RawBytes   what no client can read; bytes as they are
 ==================  ==============================================================================
 
-Refuse, Hang and Status come before an answer, so each of them is a script by itself. After its
-last step an upstream waits for the client to leave: it never closes of its own accord.
+Refuse, Hang, Status and EarlyStatus come before an answer, so each of them is a script by itself.
+After its last step an upstream waits for the client to leave: it never closes of its own accord.
+Over HTTP a script with a Finish or a Fail in it ends the response, and the connection stays.
 """
 
 from __future__ import annotations
@@ -43,6 +46,7 @@ __all__ = [
     "CloseCode",
     "CutFrame",
     "Drip",
+    "EarlyStatus",
     "Fail",
     "FailKind",
     "Fragment",
@@ -52,6 +56,8 @@ __all__ = [
     "Hang",
     "HangUp",
     "KeepAlive",
+    "LineEnd",
+    "Lines",
     "Message",
     "Noise",
     "RawBytes",
@@ -82,12 +88,24 @@ FailKind: TypeAlias = Literal[
 """Failures that every service has in some form; ``unknown_code`` is one that nobody documented."""
 
 GarbageKind: TypeAlias = Literal[
-    "text", "shape", "utf8", "binary", "opcode", "reserved", "masked", "length", "continuation"
+    "text",
+    "shape",
+    "utf8",
+    "binary",
+    "opcode",
+    "reserved",
+    "masked",
+    "length",
+    "continuation",
+    "chunk",
 ]
 """``text`` isn't JSON, ``shape`` is JSON of another shape, ``utf8`` is a text that isn't UTF-8,
-``binary`` a message of bytes. The others break WebSocket's own rules (RFC 6455, section 5): an
+``binary`` a message of bytes. The next five break WebSocket's own rules (RFC 6455, section 5): an
 unknown opcode, a reserved bit, a masked frame from a server, a length of 2^62, a continuation of
-nothing."""
+nothing. ``chunk`` breaks HTTP's (RFC 9112, section 7.1): a chunk whose length is no number."""
+
+LineEnd: TypeAlias = Literal["\n", "\r\n", "\r"]
+"""How a line of SSE may end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +173,11 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """From here on, send each message in so many frames, with pings between them if asked."""
+    """From here on, send each message in so many frames, with pings between them if asked.
+
+    Over HTTP the pieces are chunks, and instead of pings there is what may stand among lines: a
+    comment among those of an SSE event, a blank line before one of NDJSON.
+    """
 
     frames: int = 2
     _: KW_ONLY
@@ -166,18 +188,46 @@ class Fragment:
 
 
 @dataclass(frozen=True, slots=True)
+class Lines:
+    """From here on, write SSE's events so; what they say stays the same.
+
+    As the standard has it (https://html.spec.whatwg.org/multipage/server-sent-events.html,
+    sections 9.2.5 and 9.2.6). Without arguments they are written as ever.
+
+    Attributes:
+        end: how lines end.
+        comments: comments, before events and in them.
+        fields: ``id``, ``event``, ``retry`` and an unknown field, and events without data.
+        blank: whether there is one after a colon.
+        several: the data over several lines, where a message is JSON that can be cut.
+        bom: begin with a byte order mark, if nothing of the answer was said before.
+    """
+
+    end: LineEnd = "\n"
+    _: KW_ONLY
+    comments: bool = False
+    fields: bool = False
+    blank: bool = True
+    several: bool = False
+    bom: bool = False
+
+    def __post_init__(self) -> None:
+        _require(self.end in get_args(LineEnd), self)
+
+
+@dataclass(frozen=True, slots=True)
 class Refuse:
     """From when it is played until something else is, nobody listens at the address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hang:
-    """Take the connection and never answer the handshake."""
+    """Take the connection and never answer the handshake, or the request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Answer the handshake with this HTTP status and body instead."""
+    """Answer the handshake with this HTTP status and body instead; over HTTP, the request."""
 
     status: int
     body: str = ""
@@ -189,13 +239,21 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlyStatus(Status):
+    """Answer as soon as the head of the request is there, and end this half of the connection.
+
+    So do services that won't take what is being uploaded; what still comes is thrown away.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Silence:
     """Say nothing more, and stay: what every script ends with, said in so many words."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeepAlive:
-    """Say nothing more, but ping every so many seconds."""
+    """Say nothing more, but ping every so many seconds: SSE has comments, NDJSON blank lines."""
 
     seconds: float = 0.05
 
@@ -205,7 +263,7 @@ class KeepAlive:
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """End politely, without any terminal sign: a WebSocket is closed with 1000."""
+    """End politely, without any terminal sign: a WebSocket is closed with 1000, a response ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,9 +325,11 @@ Step: TypeAlias = (
     | Drip
     | Split
     | Fragment
+    | Lines
     | Refuse
     | Hang
     | Status
+    | EarlyStatus
     | Silence
     | KeepAlive
     | HangUp

@@ -26,9 +26,11 @@ class Upstream(ABC):
 
     Attributes:
         lacks: kinds of steps that it can't play, and why not; those of a ``Garbage`` by its kind.
+        wired: whether it is at an address, and what it says goes over a connection, in bytes.
     """
 
     lacks: ClassVar[Mapping[object, str]] = {}
+    wired: ClassVar[bool] = True
 
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
@@ -88,6 +90,11 @@ class Upstream(ABC):
     def open_count(self) -> int:
         """How many exchanges are open."""
         return sum(each.closed is None for each in self.exchanges)
+
+    @property
+    def connection_count(self) -> int:
+        """How many connections are open: over HTTP also those on which nothing is asked now."""
+        return self.open_count
 
     def cannot(self, step: Step) -> str:
         """Why this kind of service can't play a step; empty if it can."""

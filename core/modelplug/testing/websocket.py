@@ -17,23 +17,62 @@ Beneath it is ``WebSocketServer``, for services that aren't scripted.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from ssl import SSLContext
-from types import TracebackType
-from typing import Self
+from typing import ClassVar, TypeAlias
 
 from modelplug.testing.codec import Codec, RawRequest
-from modelplug.testing.connection import Connection
-from modelplug.testing.exchange import Exchanges
+from modelplug.testing.connection import Connection, InvalidState
 from modelplug.testing.player import Player
-from modelplug.testing.server import Admit, Converse, WebSocketServer
-from modelplug.testing.steps import Fail, Hang, Status, Step
-from modelplug.testing.upstream import Upstream
+from modelplug.testing.served import ServedUpstream
+from modelplug.testing.server import Server
+from modelplug.testing.steps import EarlyStatus, Fail, Garbage, Hang, Lines, Status, Step
 
 __all__ = ["Admit", "Connection", "Converse", "WebSocketServer", "WebSocketUpstream"]
 
+Admit: TypeAlias = Callable[[RawRequest], Status | Hang | None]
+"""What to do with a handshake: None lets it in."""
 
-class WebSocketUpstream(Upstream):
+Converse: TypeAlias = Callable[[Connection], Awaitable[None]]
+"""Talks to a client that was let in; it is cancelled when the client has gone."""
+
+
+class WebSocketServer(Server[Connection]):
+    """Serves WebSockets while it is entered, in a thread and a loop of its own.
+
+    Args:
+        converse: see ``Converse``; it runs on the server's loop.
+        admit: see ``Admit``; so does it.
+        host, port: where to listen; port 0 takes any free one.
+        tls: makes it wss: True with a certificate of its own, see ``ca_file``.
+    """
+
+    def __init__(
+        self,
+        converse: Converse,
+        *,
+        admit: Admit = lambda _: None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls: SSLContext | bool = False,
+    ) -> None:
+        super().__init__(Connection, self._meet, scheme="ws", host=host, port=port, tls=tls)
+        self._converse = converse
+        self._admit = admit
+
+    async def _meet(self, connection: Connection) -> None:
+        try:
+            verdict = self._admit(await connection.handshake())
+            if isinstance(verdict, Status):
+                await connection.refuse(verdict)
+            elif verdict is None:
+                await connection.accept()
+                await self._converse(connection)
+        except InvalidState:
+            await asyncio.Future()  # it spoke to a client that was closing, or closed it itself
+
+
+class WebSocketUpstream(ServedUpstream):
     """A scripted service behind a WebSocket, while it is entered.
 
     What nobody queued a script for is closed with 1011 and says so. An emulator is one that has
@@ -46,6 +85,12 @@ class WebSocketUpstream(Upstream):
         patience: seconds after which a client that asks nothing is left; None for none.
     """
 
+    lacks: ClassVar[Mapping[object, str]] = {
+        Lines: "a WebSocket has no lines",
+        EarlyStatus: "a WebSocket's handshake has no body that could still be on its way",
+        (Garbage, "chunk"): "a WebSocket has no chunks",
+    }
+
     def __init__(
         self,
         codec: Codec,
@@ -55,58 +100,11 @@ class WebSocketUpstream(Upstream):
         tls: SSLContext | bool = False,
         patience: float | None = None,
     ) -> None:
-        super().__init__(codec)
-        self._server = WebSocketServer(
+        server = WebSocketServer(
             self._converse, admit=self._admitted, host=host, port=port, tls=tls
         )
+        super().__init__(codec, server)
         self._patience = patience
-
-    def __enter__(self) -> Self:
-        """Serve.
-
-        Raises:
-            MissingDependencyError: a certificate is wanted, and trustme isn't installed.
-            OSError: there is no such address here, or it is taken.
-            WrongUseError: it is entered already.
-        """
-        self._server.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None = None,
-        exc: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None:
-        """Cut every connection and stop.
-
-        Raises:
-            BaseException: the first that the codec raised, or a ``when``, or ``admit``,
-                ``answer`` or ``leave``. What the block raised goes before it.
-        """
-        self._server.__exit__(exc_type, exc, traceback)
-
-    @property
-    def url(self) -> str:
-        """Its origin, such as ``ws://127.0.0.1:49152``.
-
-        Raises:
-            WrongUseError: it isn't entered.
-        """
-        return self._server.url
-
-    @property
-    def ca_file(self) -> str | None:
-        """The authority of its own certificate, a PEM file, if it made one."""
-        return self._server.ca_file
-
-    @property
-    def exchanges(self) -> Exchanges:
-        """What it saw: one for each connection, in order."""
-        return self._server.exchanges
-
-    def _refuse(self, *, refusing: bool) -> None:
-        self._server.refuse(refusing=refusing)
 
     # ------------------------------------------------------------------ for emulators
 

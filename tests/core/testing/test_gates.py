@@ -60,3 +60,13 @@ def test_waiters_on_two_loops_pass_one_gate() -> None:
 def test_waiting_for_a_waiter_ends_in_time() -> None:
     """And says that none came."""
     assert not Gates().wait_reached("a", within=0)
+
+
+def test_coming_to_a_gate_is_seen() -> None:
+    """What it gives is done when the gate is open."""
+    gates = Gates()
+    opened = gates.reach("a")
+    assert gates.wait_reached("a", 0)
+    assert not opened.done()
+    gates.release("a")
+    assert opened.done()

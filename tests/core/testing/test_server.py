@@ -18,8 +18,7 @@ from modelplug import WrongUseError
 from modelplug.testing import RawRequest, Status
 from modelplug.testing import server as servers
 from modelplug.testing.certificate import local_certificate
-from modelplug.testing.server import WebSocketServer
-from modelplug.testing.websocket import Connection
+from modelplug.testing.websocket import Connection, WebSocketServer
 from tests.core.testing.plain import head_of, rest_of, upgrade
 
 

@@ -14,12 +14,14 @@ from modelplug.testing import (
     CloseCode,
     CutFrame,
     Drip,
+    EarlyStatus,
     Fail,
     Fragment,
     Garbage,
     Gate,
     Hang,
     KeepAlive,
+    Lines,
     Refuse,
     Reset,
     Split,
@@ -41,7 +43,13 @@ def test_every_step_is_told_of_in_the_modules_table() -> None:
 @pytest.mark.parametrize("kind", OWN, ids=lambda kind: str(kind.__name__))
 def test_steps_are_values(kind: type) -> None:
     """They have no life of their own: frozen, compared by content."""
-    given = {"Message": (b"x",), "Fail": ("quota",), "Status": (503,), "RawBytes": (b"x",)}
+    given = {
+        "Message": (b"x",),
+        "Fail": ("quota",),
+        "Status": (503,),
+        "EarlyStatus": (413,),
+        "RawBytes": (b"x",),
+    }
     arguments = given.get(
         kind.__name__, {"Gate": ("a",), "Drip": (1,), "CloseCode": (1000,)}.get(kind.__name__, ())
     )
@@ -67,6 +75,7 @@ def test_details_are_given_by_keyword() -> None:
         lambda: Drip(-1),
         lambda: Split(-1),
         lambda: Fragment(0),
+        lambda: Lines("\n\n"),  # type: ignore[arg-type]  # what is shown to be refused
         lambda: Status(99),
         lambda: CloseCode(1005),
         lambda: CloseCode(1000, "x" * 124),
@@ -80,6 +89,7 @@ def test_details_are_given_by_keyword() -> None:
         "drip",
         "split",
         "fragment",
+        "lines",
         "status",
         "code",
         "reason",
@@ -103,7 +113,7 @@ def test_what_is_no_step_is_refused(wrong: object) -> None:
         steps.check(["a", wrong])
 
 
-@pytest.mark.parametrize("early", [Refuse(), Hang(), Status(503)], ids=repr)
+@pytest.mark.parametrize("early", [Refuse(), Hang(), Status(503), EarlyStatus(413)], ids=repr)
 def test_what_comes_before_an_answer_stands_alone(early: Step) -> None:
     """Nothing could be said before it, or after it."""
     steps.check([early])

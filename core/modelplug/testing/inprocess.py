@@ -1,0 +1,376 @@
+"""A scripted library in the place of the real one: for providers without a wire.
+
+A local model, or any library, is touched at one callable. While the upstream is entered, that
+one is replaced::
+
+    with InProcess("acme.client:generate")(codec) as upstream:
+        upstream.play("Hel", Gate("more"), "lo", Finish())
+        client = new_client("acme")
+        ...
+        assert upstream.exchanges.wait().wait_gone()
+
+Called with anything, the stand-in gives an iterator, async and plain at once, of what the codec's
+encoder makes of the script: objects as the library gives them, and exceptions, which are raised.
+The iterator lives as long as its user doesn't close it. That it is collected doesn't count: who
+relies on the collector keeps a model busy for as long as it pleases.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import reduce
+from importlib import import_module
+from itertools import count
+from types import TracebackType
+from typing import Any, ClassVar, Self
+from unittest.mock import patch
+from weakref import WeakSet
+
+from modelplug.delta import Delta, Finish
+from modelplug.errors import WrongUseError
+from modelplug.testing.codec import Called, Codec, Encoder, RawRequest
+from modelplug.testing.exchange import Exchange, Exchanges, Side
+from modelplug.testing.gates import Gates
+from modelplug.testing.steps import (
+    CloseCode,
+    CutFrame,
+    Drip,
+    EarlyStatus,
+    Fail,
+    Fragment,
+    Garbage,
+    Gate,
+    Hang,
+    HangUp,
+    KeepAlive,
+    Lines,
+    Message,
+    Noise,
+    RawBytes,
+    Refuse,
+    Reset,
+    Silence,
+    Split,
+    Status,
+    Step,
+)
+from modelplug.testing.upstream import Upstream
+
+__all__ = ["Answer", "InProcess", "InProcessUpstream"]
+
+_NO_WIRE = "nothing goes over a wire"
+
+
+@dataclass(frozen=True, slots=True)
+class InProcess:
+    """The wire of what has none: makes upstreams that stand in for one callable.
+
+    Attributes:
+        target: where the provider has the callable, as ``module:attribute``; an attribute may be
+            a class's, as in ``llama_cpp:Llama.create_completion``. It is the name by which the
+            provider calls it: after ``from library import speak`` its own module's.
+    """
+
+    target: str
+
+    def __call__(self, codec: Codec, *, tls: bool = False) -> InProcessUpstream:
+        """An upstream.
+
+        Raises:
+            ValueError: TLS is wanted.
+        """
+        if tls:
+            raise ValueError(f"there is no TLS where {_NO_WIRE}")
+        return InProcessUpstream(codec, self.target)
+
+
+class InProcessUpstream(Upstream):
+    """A scripted library, while it is entered.
+
+    It has no thread: a script is played by whoever takes the next thing out of the iterator. For
+    a call for which nothing was queued the stand-in raises a WrongUseError.
+
+    Args:
+        codec: says things as the library would.
+        target: which callable it stands in for, see ``InProcess``.
+    """
+
+    lacks: ClassVar[Mapping[object, str]] = {
+        **dict.fromkeys(
+            (Refuse, Hang, Status, EarlyStatus), f"{_NO_WIRE}: there is nobody to connect to"
+        ),
+        **dict.fromkeys((Split, Fragment, Lines), f"{_NO_WIRE}: there are no bytes to be cut"),
+        **dict.fromkeys((KeepAlive, CloseCode), f"{_NO_WIRE}: there are no pings and no closes"),
+        **dict.fromkeys((CutFrame, Reset), f"{_NO_WIRE}: there is no connection to be lost"),
+        **dict.fromkeys((Garbage, RawBytes), f"{_NO_WIRE}: there are no bytes to be misread"),
+    }
+    wired: ClassVar[bool] = False
+
+    def __init__(self, codec: Codec, target: str) -> None:
+        super().__init__(codec)
+        self._target = target
+        self._exchanges = Exchanges()
+        self._numbers = count()  # no two calls have anything in common
+        self._answers: WeakSet[Answer] = WeakSet()
+        self._faults: list[BaseException] = []
+        self._restore: Callable[[], object] | None = None
+
+    def __enter__(self) -> Self:
+        """Take the callable's place.
+
+        Raises:
+            AttributeError: there is no such callable.
+            ImportError: there is no such module.
+            WrongUseError: it is entered already.
+        """
+        if self._restore is not None:
+            raise WrongUseError("an upstream is entered once at a time")
+        self._faults.clear()
+        module, _, path = self._target.partition(":")
+        *within, name = path.split(".")
+        place = patch.object(reduce(getattr, within, import_module(module)), name, self._call)
+        place.start()
+        self._restore = place.stop
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        """Put the callable back, and end all answers.
+
+        Raises:
+            BaseException: the first that a codec raised, or a ``when``. What the block raised
+                goes before it.
+        """
+        if self._restore is not None:
+            self._restore()
+            self._restore = None
+        for answer in list(self._answers):
+            answer.end("server", "end")
+        if self._faults and exc is None:
+            raise self._faults[0]
+        if self._faults and exc is not None:
+            exc.add_note(f"the stand-in met a fault as well: {self._faults[0]!r}")
+
+    @property
+    def url(self) -> str:
+        """Whom it stands in for: ``python:module:attribute``.
+
+        Raises:
+            WrongUseError: it isn't entered.
+        """
+        self._require_entered()
+        return f"python:{self._target}"
+
+    @property
+    def exchanges(self) -> Exchanges:
+        """What it saw: one for each call, in order."""
+        return self._exchanges
+
+    def _refuse(self, *, refusing: bool) -> None:
+        self._require_entered()
+
+    def _require_entered(self) -> None:
+        if self._restore is None:
+            raise WrongUseError(
+                "the stand-in isn't in its place", hint="use it within its 'with' block"
+            )
+
+    def _call(self, *args: Any, **kwargs: Any) -> Answer:
+        """What the provider gets in the callable's place."""
+        exchange = Exchange(
+            connection=next(self._numbers), target=self._target, called=Called(args, kwargs)
+        )
+        self._exchanges.add(exchange)
+        given = [*map(repr, args), *(f"{name}={value!r}" for name, value in kwargs.items())]
+        exchange.asked(f"({', '.join(given)})".encode(errors="backslashreplace"))
+        request = exchange.request
+        try:
+            steps = self._scripts.take(request)
+        except Exception as fault:
+            self._faults.append(fault)
+            raise
+        if steps is None:
+            exchange.ended("server", "end")
+            exchange.gone()
+            raise WrongUseError("nothing was queued for this call", hint="play a script first")
+        answer = Answer(self._moves(steps, request), exchange)
+        self._answers.add(answer)
+        return answer
+
+    def _moves(self, steps: Sequence[Step], request: RawRequest) -> Iterator[_Said | _Wait]:
+        try:
+            yield from _played(steps, self._codec.encoder(request), self._gates)
+        except Exception as fault:
+            self._faults.append(fault)
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """Something for the client; an exception is raised."""
+
+    event: object
+
+
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """Nothing, until something is done, or for so many seconds; else for ever."""
+
+    until: Future[None] | None = None
+    seconds: float | None = None
+
+
+def _played(steps: Sequence[Step], encoder: Encoder, gates: Gates) -> Iterator[_Said | _Wait]:
+    """A script, move by move; whoever takes them does the waiting."""
+    pause = 0.0
+    for step in steps:
+        for event in _events(step, encoder):
+            if pause:
+                yield _Wait(seconds=pause)
+            yield _Said(event)
+        match step:
+            case Drip():
+                pause = step.seconds
+            case Gate():
+                yield _Wait(until=gates.reach(step.name))
+            case Silence():
+                yield _Wait()
+            case HangUp():
+                return
+    yield _Wait()
+
+
+def _events(step: Step, encoder: Encoder) -> Sequence[object]:
+    """What is said for a step that is content."""
+    said: Sequence[object] = ()
+    match step:
+        case Message():
+            said = [step.data]
+        case str():
+            said = encoder.delta(Delta(step))
+        case Delta():
+            said = encoder.delta(step)
+        case Finish():
+            said = encoder.finish(step)
+        case Fail():
+            said = encoder.fail(step)
+        case Noise():
+            said = encoder.noise()
+    return said
+
+
+class Answer:
+    """What a call gives: an iterator for coroutines, or for threads, that wants to be closed.
+
+    As with a generator, whatever is thrown into a wait ends it, a cancel for one. Closing ends a
+    wait as well, from any thread; the iteration then simply ends.
+    """
+
+    def __init__(self, moves: Iterator[_Said | _Wait], exchange: Exchange) -> None:
+        self._moves = moves
+        self._exchange = exchange
+        self._over: Future[None] = Future()
+        self._ending = threading.Lock()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            while isinstance(move := self._next_move(), _Wait):
+                await _wait_async(self._awaited(move), move.seconds)
+        except BaseException:
+            self.end("client", "generator")
+            raise
+        if move is None:
+            raise StopAsyncIteration
+        return self._given(move.event)
+
+    async def aclose(self) -> None:
+        """Be done with it; as often as you like."""
+        self.close()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            while isinstance(move := self._next_move(), _Wait):
+                _wait(self._awaited(move), move.seconds)
+        except BaseException:
+            self.end("client", "generator")
+            raise
+        if move is None:
+            raise StopIteration
+        return self._given(move.event)
+
+    def close(self) -> None:
+        """Be done with it, from any thread; as often as you like."""
+        self.end("client", "generator")
+
+    def end(self, by: Side, how: str) -> None:
+        """Note an end, and wake whoever waits. For the engine."""
+        with self._ending:
+            if not self._over.done():
+                self._exchange.ended(by, how)
+                self._exchange.gone()
+                self._over.set_result(None)
+
+    def __del__(self) -> None:
+        if not self._over.done():
+            self._exchange.ended("client", "collected")
+
+    def _next_move(self) -> _Said | _Wait | None:
+        """The script's next move; None at its end."""
+        move: _Said | _Wait | None = None
+        try:
+            move = None if self._over.done() else next(self._moves, None)
+        finally:
+            if move is None:
+                self.end("server", "end")
+        return move
+
+    def _awaited(self, move: _Wait) -> list[Future[None]]:
+        return [self._over, move.until] if move.until else [self._over]
+
+    def _given(self, event: object) -> object:
+        if isinstance(event, BaseException):
+            self.end("server", "end")
+            raise event
+        if self._exchange.first_sent is None:
+            self._exchange.first_sent = time.monotonic()
+        self._exchange.sent(1)
+        return event
+
+
+async def _wait_async(awaited: Iterable[Future[None]], seconds: float | None) -> None:
+    """Wait until one of these is done, or so many seconds."""
+    loop, woken = asyncio.get_running_loop(), asyncio.Event()
+
+    def wake(_: Future[None]) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(woken.set)
+
+    for each in awaited:
+        each.add_done_callback(wake)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await woken.wait()
+
+
+def _wait(awaited: Iterable[Future[None]], seconds: float | None) -> None:
+    """The same, for threads."""
+    woken = threading.Event()
+    for each in awaited:
+        each.add_done_callback(lambda _: woken.set())
+    woken.wait(seconds)
