@@ -1,0 +1,42 @@
+"""What there is to say of one cell, in lines of text that no terminal stumbles over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from modelplug.conformance.check import Check
+from modelplug.conformance.report import Cell
+
+__all__ = ["failure", "plain"]
+
+
+def failure(check: Check, cell: Cell, *, again: str) -> Iterator[str]:
+    """The rule, what happened, the script in words, what the service saw, and how to see it again.
+
+    Args:
+        check: the rule.
+        cell: what came of it.
+        again: the command that looks at this cell alone.
+    """
+    yield f"{cell.name} {cell.verdict}: {check.title}"
+    rule = f"{check.rule} ({'MUST' if check.must else 'SHOULD'}, {check.profile})"
+    for label, lines in (
+        ("rule", [rule]),
+        ("what happened", cell.told.splitlines()),
+        ("the service", cell.script),
+        ("it saw", cell.timeline),
+        ("run it again", [again]),
+    ):
+        yield from _entries(label, lines)
+
+
+def plain(text: str) -> str:
+    """A line with escapes for what isn't to be printed, or can't be encoded."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
+def _entries(label: str, lines: Sequence[str]) -> Iterator[str]:
+    for number, line in enumerate(lines):
+        yield f"    {'' if number else label + ':':<15}{plain(line)}"
