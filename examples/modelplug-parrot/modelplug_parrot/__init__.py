@@ -1,0 +1,1 @@
+"""The parrot service as a backend of modelplug."""
