@@ -25,9 +25,10 @@ def test_telling_about_it_imports_no_client() -> None:
 
 
 def test_the_reference_stays_small() -> None:
-    """Under sixty lines of code, documentation aside: it is what authors copy."""
+    """Under sixty lines of code, harness and documentation aside: it is what authors copy."""
     folder = Path(modelplug_echo.plugin.__file__).parent
-    assert 0 < sum(code_lines(path) for path in folder.glob("*.py")) < 60
+    modules = [path for path in folder.glob("*.py") if path.stem != "harness"]
+    assert 0 < sum(map(code_lines, modules)) < 60
 
 
 def code_lines(path: Path) -> int:
