@@ -11,7 +11,7 @@ NPM_OPTIONS := --ignore-scripts --no-audit --no-fund --no-update-notifier --logl
 FUZZ := .venv/.stamp-fuzz
 FUZZ_SECONDS ?= 60
 WHEELS := .venv-wheels/bin
-MEMBERS := core $(patsubst %/pyproject.toml,%,$(wildcard providers/*/pyproject.toml))
+MEMBERS := core pytest-modelplug $(patsubst %/pyproject.toml,%,$(wildcard providers/*/pyproject.toml))
 EXPORT := $(UV) export -q --frozen --no-emit-workspace --no-header --no-annotate
 
 export UV_SYSTEM_CERTS ?= 1
@@ -48,8 +48,9 @@ wheels: $(READY)
 	$(PY) scripts/check_wheels.py dist $(MEMBERS)
 	$(UV) venv -q --clear --python $(PY) .venv-wheels
 	set -- dist/modelplug-[0-9]*.whl && $(UV) pip install -q --python $(WHEELS)/python \
-		--only-binary :all: -c requirements/dev.txt "$$1[cli]" dist/modelplug_*.whl
+		--only-binary :all: -c requirements/dev.txt "$$1[cli,conformance]" dist/modelplug_*.whl dist/pytest_modelplug-*.whl
 	cd / && "$(CURDIR)/$(WHEELS)/python" -c "import modelplug, modelplug_echo, modelplug_spark"
+	cd / && "$(CURDIR)/$(WHEELS)/python" -m pytest -q -p no:cacheprovider --conformance=spark "spark::MOD-01"
 	cd / && "$(CURDIR)/$(WHEELS)/modelplug" --help
 	cd / && "$(CURDIR)/$(WHEELS)/modelplug" backends
 	cd / && "$(CURDIR)/$(WHEELS)/modelplug" ask hello -b echo </dev/null | grep -x hello
@@ -60,9 +61,11 @@ interop-env: $(INTEROP)
 conformance-selftest: $(READY)
 	$(PY) -m pytest tests/core/conformance $(ARGS)
 
-# Writes what is made from the code: tables in docs/, and the page of what works of Spark.
+# Writes what is made from the code: tables in docs/, the page of what works of Spark, and the
+# conformance kit's newest requirement set, while it isn't frozen.
 tables: $(READY)
 	$(PY) scripts/tables.py --write
+	$(PY) scripts/requirement_set.py --write
 	$(PY) scripts/spark_coverage.py --write
 
 # Takes the newest versions that the pyproject files and package.json allow.

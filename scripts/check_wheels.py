@@ -21,8 +21,9 @@ from pathlib import Path, PurePosixPath
 Files = Mapping[str, bytes | None]
 """Contents by name; None where only the name counts, since the build makes the file."""
 
-SOURCES = {".py", ".css", ".js"}
-"""What packages are made of; style and script are of the conformance kit's page."""
+SOURCES = {".py", ".css", ".js", ".toml"}
+"""What packages are made of; style and script are of the conformance kit's page, and its
+requirement sets are TOML."""
 
 GITIGNORE = re.compile(r"[^/]+/\.gitignore")
 METADATA = {"License-Expression": "Apache-2.0", "Requires-Python": ">=3.11"}

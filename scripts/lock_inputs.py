@@ -49,6 +49,7 @@ def state(root: Path) -> dict[str, str]:
     """Return the hash of every lock and of every pyproject's share in them, by path."""
     projects = [root / "pyproject.toml", root / "core/pyproject.toml"]
     projects += sorted(root.glob("providers/*/pyproject.toml"))
+    projects += root.glob("pytest-modelplug/pyproject.toml")
     hashes = {
         path.relative_to(root).as_posix(): sha256(
             json.dumps(lock_tables(path.read_text("utf-8")), sort_keys=True).encode()

@@ -1,4 +1,4 @@
-"""Write the tables of the documents that are made from the code.
+"""Write the tables of the documents that are made from the code, and the code that they quote.
 
     tables.py           compare; exit status 1 when a table differs
     tables.py --write   write them
@@ -27,7 +27,9 @@ from modelplug.settings import NO_OPTIONS
 from modelplug_spark.emulation.settings import EmulatorSettings
 from modelplug_spark.options import SparkOptions
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+PARROT = ROOT / "examples" / "modelplug-parrot" / "modelplug_parrot" / "harness.py"
 COMMAND = "make tables"
 
 NOT_SPELLED = NO_OPTIONS
@@ -126,11 +128,19 @@ def checks() -> str:
     return table(["id", "check", "", "level", "rule"], rows)
 
 
+def parrot(part: int) -> str:
+    """The example's codec, part 0, or its harness, part 1."""
+    codec, mark, harness = PARROT.read_text(encoding="utf-8").partition("def params(")
+    return f"```python\n{(codec, mark + harness)[part].strip()}\n```\n"
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "checks": checks,
     "emulator-settings": lambda: settings(EmulatorSettings),
     "environment": variables,
     "params": params,
+    "parrot-codec": lambda: parrot(0),
+    "parrot-harness": lambda: parrot(1),
     "request-defaults": defaults,
     "spark-options": lambda: options(SparkOptions),
     "timeouts": clocks,

@@ -73,7 +73,8 @@ LIBRARIES = {
     "": {"packaging", "pluggy", "pydantic", "pydantic_core"},
     "cli": {"click", "rich"},
     "fixtures": {"pytest"},
-    "testing": {"trustme", "websockets"},
+    "modelplug.conformance.pytestplugin": {"pytest"},
+    "testing": {"h11", "trustme", "websockets"},
     "transport": {"websockets"},
     "vocabulary": {"tiktoken"},
     "modelplug_echo": {"pydantic"},
@@ -93,6 +94,7 @@ MAKERS = {
     "asyncio.Runner",
     "concurrent.futures.ThreadPoolExecutor",
     "multiprocessing.Process",
+    "subprocess.Popen",
 }
 """What makes a thread, a loop or a process."""
 
@@ -102,8 +104,17 @@ MAY_MAKE = {
     "modelplug.transport.dial": {"concurrent.futures.ThreadPoolExecutor"},
     # A client that blocks must not stop the server that should show it.
     "modelplug.testing.threads": {"asyncio.Runner", "threading.Thread"},
+    # A program of its own, to which it happens what happens to an app's.
+    "modelplug.conformance.caller": {"asyncio.run"},
     # The kit must outlive calls that hang.
     "modelplug.conformance.directions": {"threading.Thread"},
+    # A caller that may be interrupted, forked, or just left.
+    "modelplug.conformance.apart": {"subprocess.Popen"},
+    # Processes that look at cells, and threads that wait for them.
+    "modelplug.conformance.processes": {
+        "concurrent.futures.ThreadPoolExecutor",
+        "subprocess.Popen",
+    },
     # It looks at what becomes of an app's own executor.
     "modelplug.conformance.watching": {"concurrent.futures.ThreadPoolExecutor"},
 }
@@ -232,12 +243,17 @@ def strangers(module: Module) -> list[str]:
     """Imports of libraries that aren't for this module."""
     core = root_of(module.name) == "modelplug"
     allowed = {root_of(module.name), "modelplug", *sys.stdlib_module_names}
-    allowed |= LIBRARIES[""] | LIBRARIES.get(module.unit, set()) if core else _of_provider(module)
+    allowed |= _of_core(module) if core else _of_provider(module)
     return [
         f"{module.name}:{each.line} imports {each.target}"
         for each in imports(module.tree)
         if root_of(each.target) not in allowed
     ]
+
+
+def _of_core(module: Module) -> set[str]:
+    named = (LIBRARIES.get(each, set()) for each in ("", module.unit, module.name))
+    return set().union(*named)
 
 
 def _of_provider(module: Module) -> set[str]:
@@ -248,11 +264,18 @@ def inner(module: Module) -> list[str]:
     """Imports of the core that aren't of its public names, of its transport or of its testing."""
     public = {f"modelplug.{name}" for name in modelplug.__all__}
     packages = ("modelplug.transport.", "modelplug.testing.", "modelplug.conformance.")
+    whole = {each.bound for each in imports(module.tree) if each.target == "modelplug"}
     return [
         f"{module.name}:{each.line} imports {each.target}"
         for each in imports(module.tree)
-        if root_of(each.target) == "modelplug"
+        if root_of(each.target) == "modelplug" and each.target != "modelplug"
         if each.target not in public and not each.target.startswith(packages)
+    ] + [
+        f"{module.name}:{each.lineno} uses modelplug.{each.attr}"
+        for each in ast.walk(module.tree)
+        if isinstance(each, ast.Attribute)
+        if isinstance(each.value, ast.Name) and each.value.id in whole
+        if f"modelplug.{each.attr}" not in public
     ]
 
 

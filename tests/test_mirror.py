@@ -11,8 +11,10 @@ ROOT = Path(__file__).resolve().parents[1]
 UNTESTED = {
     "core/modelplug/__init__.py": "test_exports.py",
     "core/modelplug/conformance/__init__.py": "exports alone",
+    "core/modelplug/conformance/caller.py": "the other half of apart.py, in a process of its own",
     "core/modelplug/conformance/calls.py": "what checks are made of: see KIT",
     "core/modelplug/conformance/child.py": "the other half of alone.py, in a process of its own",
+    "core/modelplug/conformance/looker.py": "test_processes.py: it is the other half",
     "core/modelplug/conformance/failing.py": "what checks are made of: see KIT",
     "core/modelplug/conformance/mute.py": "what checks are made of: see KIT",
     "core/modelplug/conformance/watching.py": "what checks are made of: see KIT",
@@ -20,6 +22,7 @@ UNTESTED = {
     "core/modelplug/transport/__init__.py": "exports alone",
     "providers/echo/modelplug_echo/__init__.py": "test_exports.py",
     "providers/spark/modelplug_spark/__init__.py": "test_exports.py",
+    "pytest-modelplug/pytest_modelplug/__init__.py": "options alone: test_pytestplugin.py",
     "providers/spark/modelplug_spark/emulation/__init__.py": "tells what is in it",
 }
 """Modules without a test module, and why."""
@@ -28,7 +31,11 @@ KIT = "tests/core/conformance/test_mutants.py"
 """Tests of all checks: each passes a provider that is right and kills one that isn't."""
 
 OVERALL = {
+    "tests/core/conformance/test_teeth.py": "assertions, by the mutants that live without them",
     KIT: "the checks, by the mutants that they kill",
+    "tests/core/conformance/test_reference_inprocess.py": "the references without a wire",
+    "tests/core/conformance/seed/test_seed.py": "the checks, by the faults of the first client",
+    "tests/core/conformance/test_reference_sse.py": "all checks again, by a provider over HTTP",
     "tests/interop/test_foreign_clients.py": "the emulator, by clients that are not ours",
     "tests/test_documents.py": "what the documents show",
     "tests/test_exports.py": "the public face",
@@ -37,6 +44,7 @@ OVERALL = {
     "tests/test_layers.py": "imports and manners of all modules",
     "tests/test_letting_go.py": "closing, from the caller down to the server's socket",
     "tests/test_mirror.py": "this",
+    "tests/test_parrot.py": "the example of a stranger's plugin, installed as a stranger would",
     "tests/test_secrets_stay.py": "secrets, from the params to whatever is printed",
     "tests/test_seed_faults.py": "faults that may not come back, wherever they would",
     "tests/test_third_party.py": "a stranger's plugin, from outside",
@@ -58,7 +66,12 @@ def files(*patterns: str) -> list[str]:
 
 
 CHECKS = files("core/modelplug/conformance/checks/*.py")
-PRODUCT = files("core/modelplug/**/*.py", "providers/*/modelplug_*/**/*.py", "scripts/*.py")
+PRODUCT = files(
+    "core/modelplug/**/*.py",
+    "providers/*/modelplug_*/**/*.py",
+    "pytest-modelplug/pytest_modelplug/*.py",
+    "scripts/*.py",
+)
 EXAMPLES = files("examples/*.py")
 TESTS = files("tests/**/test_*.py")
 

@@ -6,13 +6,12 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.support.fresh import ROOT, build, environment
 
 ASK = """
 import asyncio, json
@@ -30,18 +29,6 @@ print(json.dumps([[each.name, each.dist, each.version] for each in registry().ba
 """
 
 
-def uv(*arguments: object, cwd: Path | None = None) -> None:
-    """Run uv, which the development environment has, and fail with what it said."""
-    command = [sys.executable, "-m", "uv", *map(str, arguments)]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
-def build(project: Path, into: Path) -> None:
-    """The wheel of a project."""
-    uv("build", "-q", "--wheel", "--no-build-isolation", "-p", sys.executable, "-o", into, project)
-
-
 def snippets(language: str) -> list[str]:
     """The README's code blocks in a language."""
     return re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
@@ -56,13 +43,8 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (parrot / "pyproject.toml").write_text(snippets("toml")[0])
     source = next(each for each in snippets("python") if "ParrotClient" in each)
     (parrot / "modelplug_parrot.py").write_text(source)
-    build(parrot, folder / "wheels")
-    build(ROOT / "core", folder / "wheels")
-    uv("venv", "-q", "-p", sys.executable, folder / "venv")
-    python = folder / "venv" / "bin" / "python"
-    wheels = list((folder / "wheels").glob("*.whl"))
-    uv("pip", "install", "-q", "-p", python, "-c", ROOT / "requirements" / "dev.txt", *wheels)
-    return python
+    wheels = [build(each, folder / "wheels") for each in (parrot, ROOT / "core")]
+    return environment(folder / "venv", wheels)
 
 
 def run(python: Path, code: str, **environment: str) -> Sequence[object]:

@@ -18,6 +18,8 @@ __all__ = ["conformance"]
 
 _LEVELS = ("core", "streaming", "resilient", "complete")
 
+_SETS = ("2026.1",)
+
 _DIRECTIONS = ("async-stream", "sync-stream", "async", "sync")
 
 _MORE = """\
@@ -29,6 +31,7 @@ Examples:
   modelplug conformance acme
   modelplug conformance acme --level streaming --junit junit.xml
   modelplug conformance acme --only STR-01 --direction async
+  modelplug conformance acme --quick
   modelplug conformance --list
   modelplug conformance acme --json acme.json
   modelplug conformance merge acme.json parrot.json -o matrix.html
@@ -38,11 +41,12 @@ Examples:
 _MORE_OF_RUN = """\
 The kit plays the service, with all its faults, so no key and no network is needed. The plugin's
 author has written a harness for it. Levels are core, streaming, resilient, complete; each asks
-for all that the ones before it ask. A level that --only or --direction cut short isn't shown.
+for all that the ones before it ask. A level that --only, --direction or --quick cut short isn't
+shown. From resilient on, a level counts as sure once --repeat 3 has shown it.
 
 \b
 Exit status:
-  0  conformant: nothing failed; to be complete, nothing was a warning either
+  0  conformant: nothing failed; with --strict or --level complete, no warning either
   1  something failed, or the baseline is stale
   2  wrong usage
   3  the plugin has no harness, or the harness is at fault: the run says nothing
@@ -90,17 +94,33 @@ def conformance() -> None:
 @click.option(
     "--quantum",
     type=click.FloatRange(0.01, 60),
-    default=0.25,
-    show_default=True,
     metavar="S",
-    help="Seconds that all limits are multiples of: more for a slow machine.",
+    help="Seconds that all limits are multiples of: more for a slow machine. Default: 0.25, or"
+    " 0.1 with --quick.",
 )
 @click.option(
     "--repeat",
     type=click.IntRange(1, 1000),
     default=1,
     metavar="N",
-    help="Run so many times; what differs is flaky, and fails.",
+    help="Run so many times; what differs is flaky, and fails. 3 make sure of a level.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Look in so many processes. Default: one for each processor, but no more than 4.",
+)
+@click.option("--quick", is_flag=True, help="One way of asking for each check; gives no level.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    metavar="N",
+    help="What random choices come from. Default: another one each time, which is told.",
+)
+@click.option("--strict", is_flag=True, help="Warnings fail, too.")
+@click.option(
+    "--set", "set_name", type=click.Choice(_SETS), help="What counts. Default: the newest set."
 )
 @click.option("--json", type=_FILE, callback=_file, metavar="F", help="Write a report as JSON.")
 @click.option("--junit", type=_FILE, callback=_file, metavar="F", help="Write one for a CI.")
@@ -123,8 +143,13 @@ def run(
     level: str | None,
     ids: tuple[str, ...],
     directions: tuple[DirectionName, ...],
-    quantum: float,
+    quantum: float | None,
     repeat: int,
+    jobs: int | None,
+    quick: bool,
+    seed: int | None,
+    strict: bool,
+    set_name: str | None,
     baseline: Path | None,
     lists: bool,
     **files: Path | None,
@@ -135,7 +160,18 @@ def run(
     from modelplug.cli.reportfiles import write_files
     from modelplug.cli.summary import summary
 
-    plan = Plan.of(level=level, ids=ids, directions=directions, quantum=quantum, repeat=repeat)
+    plan = Plan.of(
+        level=level,
+        ids=ids,
+        directions=directions,
+        quantum=quantum,
+        repeat=repeat,
+        jobs=jobs,
+        seed=seed,
+        quick=quick,
+        strict=strict,
+        set_name=set_name,
+    )
     if lists:
         _say(listed(plan.checks))
         return
@@ -144,8 +180,8 @@ def run(
     report = found(backend, plan, baseline)
     write_files(report, files)
     _say(summary(report))
-    if status := plan.status(report):
-        raise click.exceptions.Exit(status)
+    if report.status:
+        raise click.exceptions.Exit(report.status)
 
 
 @conformance.command()

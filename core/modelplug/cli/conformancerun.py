@@ -10,13 +10,16 @@ from typing import cast
 
 import click
 
-from modelplug.cli.failure import FAILED, Failure
+from modelplug.cli.failure import Failure
 from modelplug.cli.progress import Progress
 from modelplug.conformance.baseline import Baseline, BaselineError, apply, read
 from modelplug.conformance.check import PROFILES, Check, Profile
+from modelplug.conformance.conditions import QUANTUM, QUICK_QUANTUM, drawn
 from modelplug.conformance.directions import DirectionName
+from modelplug.conformance.processes import usable
 from modelplug.conformance.repeats import merged
 from modelplug.conformance.report import Report
+from modelplug.conformance.requirements import NEWEST, named, scored
 from modelplug.conformance.runner import Subject, all_checks, run
 from modelplug.errors import BackendNotFoundError, PluginConflictError, ProxyLLMError
 from modelplug.registry import registry
@@ -38,6 +41,10 @@ class Plan:
         asked: the level up to which nothing was left out; None if something was.
         quantum: seconds that limits are multiples of.
         repeat: how many times.
+        jobs: how many processes look.
+        seed: what random choices come from; None draws one.
+        strict: whether warnings fail.
+        set_name: the requirement set that says what counts.
     """
 
     checks: Sequence[Check]
@@ -46,6 +53,10 @@ class Plan:
     asked: Profile | None
     quantum: float
     repeat: int
+    jobs: int = 1
+    seed: int | None = None
+    strict: bool = False
+    set_name: str = NEWEST
 
     @classmethod
     def of(
@@ -54,8 +65,13 @@ class Plan:
         level: str | None,
         ids: Sequence[str],
         directions: Sequence[DirectionName],
-        quantum: float,
-        repeat: int,
+        quantum: float | None = None,
+        repeat: int = 1,
+        jobs: int | None = None,
+        seed: int | None = None,
+        quick: bool = False,
+        strict: bool = False,
+        set_name: str | None = None,
     ) -> Plan:
         """What options ask for.
 
@@ -74,20 +90,17 @@ class Plan:
         if directions and not any(_is_looked(each, directions) for each in checks):
             raise click.UsageError(f"none of these checks is made in {', '.join(directions)}")
         return cls(
-            checks=checks,
+            checks=[_in_one(each, directions) for each in checks] if quick else checks,
             directions=tuple(directions) or None,
             level=profile,
-            asked=None if ids or directions else asked,
-            quantum=quantum,
+            asked=None if ids or directions or quick else asked,
+            quantum=quantum or (QUICK_QUANTUM if quick else QUANTUM),
             repeat=repeat,
+            jobs=jobs or usable(),
+            seed=seed,
+            strict=strict or profile == "complete",  # which has no warnings
+            set_name=set_name or NEWEST,
         )
-
-    def status(self, report: Report) -> int:
-        """The exit status: what is asked to be complete may have no warnings."""
-        warned = any(cell.verdict == "warn" for cell in report.cells)
-        if self.level == "complete" and warned:
-            return report.status or FAILED
-        return report.status
 
 
 class NoHarnessError(Failure):
@@ -106,6 +119,7 @@ def found(backend: str, plan: Plan, baseline: Path | None) -> Report:
     """
     expected = _baseline(baseline)
     subject = _subject(backend)
+    seed = drawn() if plan.seed is None else plan.seed
     with Progress.of(plan.checks, plan.directions, times=plan.repeat) as progress:
         reports = [
             run(
@@ -113,11 +127,15 @@ def found(backend: str, plan: Plan, baseline: Path | None) -> Report:
                 plan.checks,
                 directions=plan.directions,
                 quantum=plan.quantum,
+                jobs=plan.jobs,
+                seed=seed + number,
                 progress=progress,
             )
-            for _ in range(plan.repeat)
+            for number in range(plan.repeat)
         ]
-    report = replace(merged(reports), asked=plan.asked)
+    report = scored(replace(merged(reports), asked=plan.asked), named(plan.set_name))
+    made = replace(report.conditions, strict=plan.strict, dist=backend.partition("@")[2])
+    report = replace(report, conditions=made)
     known = {each.id for each in all_checks()}
     return apply(report, expected, known=known, today=date.today())  # noqa: DTZ011  # the user's
 
@@ -136,6 +154,12 @@ def listed(checks: Sequence[Check]) -> list[str]:
         )
         for each in checks
     ]
+
+
+def _in_one(check: Check, directions: Sequence[DirectionName]) -> Check:
+    """The check in one of its directions: by its number, so that all directions have their turn."""
+    left = [each for each in check.directions if not directions or each in directions]
+    return replace(check, directions=left[int(check.id[4:]) % len(left) :][:1]) if left else check
 
 
 def _is_looked(check: Check, directions: Sequence[DirectionName]) -> bool:

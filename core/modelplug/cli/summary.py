@@ -8,23 +8,24 @@ from collections.abc import Iterator, Sequence
 from modelplug.conformance.check import AREAS, Check
 from modelplug.conformance.comparison import Comparison
 from modelplug.conformance.report import Cell, Report
+from modelplug.conformance.standing import circumstances, level, sides, versions
 from modelplug.conformance.verdict import GLYPHS, SEVERITY
 
 __all__ = ["differences", "summary"]
 
-_ATTENTION = ("warn", "xfail")
-"""What fails no run, and is told all the same."""
-
 
 def summary(report: Report) -> list[str]:
     """A line for each area, what there is to say of each failure, and the level."""
-    lines = [f"{report.backend}: {report.distribution} {report.version}", "", *_areas(report)]
-    for cell in report.cells:
-        if cell.verdict in _ATTENTION:
-            lines += ["", *_headed(cell)]
+    against = ", ".join([*versions(report)[:-1], circumstances(report)])
+    lines = [f"{report.backend}: {report.distribution} {report.version}", against, ""]
+    lines += _areas(report)
+    if reasons := dict.fromkeys(_reasons(report)):
+        lines += ["", *reasons]
+    for cell in report.remarks:
+        lines += ["", *_remark(report, cell)]
     for cell in report.failures:
         lines += ["", *_failure(report, cell)]
-    return [*lines, "", _verdict(report)]
+    return [*lines, "", *_beside(report), _verdict(report)]
 
 
 def differences(comparison: Comparison) -> list[str]:
@@ -57,8 +58,16 @@ def _passes_first(told: str) -> bool:
     return not told.endswith("pass")
 
 
-def _headed(cell: Cell) -> Iterator[str]:
-    yield f"{GLYPHS[cell.verdict]} {cell.name} {cell.verdict}: {cell.told}"
+def _reasons(report: Report) -> Iterator[str]:
+    """Why something isn't applicable, once for all directions in which it is so."""
+    for cell in report.cells:
+        if cell.verdict == "n/a":
+            yield f"{GLYPHS['n/a']} {cell.check} n/a: {cell.told}"
+
+
+def _remark(report: Report, cell: Cell) -> Iterator[str]:
+    scored = "" if report.scores(cell.check) else ", not scored"
+    yield f"{GLYPHS[cell.verdict]} {cell.name} {cell.verdict}{scored}: {cell.told}"
 
 
 def _failure(report: Report, cell: Cell) -> Iterator[str]:
@@ -91,4 +100,11 @@ def _verdict(report: Report) -> str:
         return f"{told}: the harness is at fault, so the run says nothing of the plugin"
     if report.asked is None:
         return f"{told}: {failed}; no level, as not everything was looked at"
-    return f"{told}: {failed}; level: {report.level or 'none'}"
+    return f"{told}: {failed}; level: {level(report)}"
+
+
+def _beside(report: Report) -> Iterator[str]:
+    if report.not_scored:
+        yield f"not in the set, so not scored: {', '.join(report.not_scored)}"
+    if report.sides:
+        yield f"side badges: {sides(report)}"

@@ -7,6 +7,15 @@ plugin from outside.
 
 from __future__ import annotations
 
-from modelplug.conformance.harness import Account, Asked, Harness, ServiceCodec
+from modelplug.conformance.cassette import Cassette, CassetteError
+from modelplug.conformance.harness import Account, Asked, Harness, ServiceCodec, VerifiesAuth
 
-__all__ = ["Account", "Asked", "Harness", "ServiceCodec"]
+__all__ = [
+    "Account",
+    "Asked",
+    "Cassette",
+    "CassetteError",
+    "Harness",
+    "ServiceCodec",
+    "VerifiesAuth",
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, TypeAlias, TypedDict
@@ -14,10 +15,12 @@ from modelplug.conformance.verdict import Violation
 from modelplug.plugins import InstalledPlugin
 from modelplug.registry import registry
 
-__all__ = ["Found", "Part", "alone", "plugin_of"]
+__all__ = ["Found", "Neighbour", "Part", "alone", "plugin_of"]
 
-Part: TypeAlias = Literal["import", "count"]
-"""``import``: load the plugin and its client. ``count``: also make one, and count tokens."""
+Part: TypeAlias = Literal["import", "count", "meet", "renew"]
+"""``import``: load the plugin and its client. ``count``: also make one, and count tokens.
+``meet``: make one, and then look for the backend by its name alone, and for the neighbour.
+``renew``: load the plugin into a core of another contract."""
 
 _PATIENCE = 60.0
 """Seconds for a process, interpreter and imports included: a hang is meant, no slowness."""
@@ -34,6 +37,10 @@ class Found(TypedDict):
         reached: what it asked of the network and of other processes.
         changed: what it changed in its process.
         printed: what it wrote on standard output and standard error.
+        made: the class of the client that was made, where one was to be made.
+        plain: what came of the backend's name alone, a distribution or an error.
+        neighbour: what came of loading the neighbour, an error.
+        listed: the distributions that the list of backends has the neighbour's name from.
     """
 
     error: str
@@ -43,15 +50,49 @@ class Found(TypedDict):
     reached: list[str]
     changed: list[str]
     printed: str
+    made: str
+    plain: str
+    neighbour: str
+    listed: list[str]
 
 
-def alone(lab: Lab, part: Part, *, without: str | None = None) -> Found:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Neighbour:
+    """A distribution that is installed beside the plugin's, in that process alone.
+
+    Attributes:
+        backend: the backend that it brings.
+        dist: what it is called.
+        source: its plugin module.
+    """
+
+    backend: str
+    dist: str
+    source: str
+
+    def install(self, folder: Path) -> str:
+        """Write it into a folder; where that belongs on the path."""
+        module = self.dist.replace("-", "_")
+        info = folder / "site" / f"{module}-1.0.dist-info"
+        info.mkdir(parents=True)
+        metadata = f"Metadata-Version: 2.1\nName: {self.dist}\nVersion: 1.0\n"
+        (info / "METADATA").write_text(metadata, encoding="utf-8")
+        points = f"[modelplug.backends]\n{self.backend} = {module}\n"
+        (info / "entry_points.txt").write_text(points, encoding="utf-8")
+        (folder / "site" / f"{module}.py").write_text(self.source, encoding="utf-8")
+        return str(folder / "site")
+
+
+def alone(
+    lab: Lab, part: Part, *, without: str | None = None, beside: Neighbour | None = None
+) -> Found:
     """Do a part of what an app does with the plugin, in a process of its own.
 
     Args:
         lab: whose plugin.
         part: how much of it.
         without: a package that isn't to be found there.
+        beside: what else is installed there.
 
     Raises:
         Violation: the process didn't end, or didn't end well.
@@ -60,7 +101,8 @@ def alone(lab: Lab, part: Part, *, without: str | None = None) -> Found:
     with TemporaryDirectory(prefix="modelplug-") as folder:
         told = Path(folder) / "found.json"
         task = {
-            "path": sys.path,
+            "path": [*([beside.install(Path(folder))] if beside else []), *sys.path],
+            "neighbour": beside.backend if beside else None,
             "backend": lab.backend.name,
             "dist": dist,
             "part": part,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from html import escape
 
 from modelplug.conformance.report import Report
+from modelplug.conformance.standing import runs, versions
 
 __all__ = ["badge", "svg"]
 
@@ -57,7 +58,11 @@ aria-label="{title}">
 
 
 def _message(report: Report) -> str:
-    return f"{report.level or 'no level'} · {report.backend} {report.version}"
+    """The level with the side badges, then the set, the kit and the plugin."""
+    level = report.level.title() if report.level else "No level"
+    reached = level if report.is_sure else f"{level} ({runs(report)})"
+    badges = [reached, *(each.title() for each in report.sides)]
+    return " · ".join([" + ".join(badges), *versions(report)])
 
 
 def _width(text: str) -> int:

@@ -19,6 +19,7 @@ PROFILES: tuple[Profile, ...] = ("core", "streaming", "resilient", "complete")
 """The levels, each with all that the ones before it ask."""
 
 AREAS = {
+    "HAR": "Harness",
     "REG": "Registration",
     "CFG": "Configuration",
     "SEC": "Secrets",
@@ -51,6 +52,7 @@ class Check:
         needs: a capability without which there is nothing to look at.
         look: raises Violation, NotApplicable or Untestable.
         twin: what must hold where the capability isn't claimed.
+        revision: counts up when the check asks for more: requirement sets name it.
     """
 
     id: str
@@ -62,6 +64,7 @@ class Check:
     needs: str | None
     look: Callable[[Lab], None]
     twin: Callable[[Lab], None] | None
+    revision: int = 1
 
     @property
     def area(self) -> str:
@@ -81,6 +84,7 @@ def check(
     directions: Sequence[DirectionName] = ALL,
     needs: str | None = None,
     twin: Callable[[Lab], None] | None = None,
+    revision: int = 1,
 ) -> Callable[[Callable[[Lab], None]], Callable[[Lab], None]]:
     """Make a check of a function, whose docstring is the rule.
 
@@ -101,6 +105,7 @@ def check(
             needs=needs,
             look=look,
             twin=twin,
+            revision=revision,
         )
         return look
 

@@ -12,6 +12,7 @@ import logging
 import sys
 import threading
 import warnings
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -101,13 +102,49 @@ def packages() -> set[str]:
     return {name.partition(".")[0] for name in sys.modules} - set(sys.stdlib_module_names)
 
 
-async def count(name: str, dist: str) -> None:
-    """Make a client as the harness says, and count."""
+def made(name: str, dist: str) -> Any:
+    """A client, as the harness says."""
     kit = import_module("modelplug.conformance.runner")
     account = import_module("modelplug.conformance.harness").Account()
     params = kit.Subject.of(name, dist).harness.params("ws://127.0.0.1:9", account)
-    made = import_module("modelplug.factory").new_client({"backend": f"{name}@{dist}", **params})
-    with made as client:
+    return import_module("modelplug.factory").new_client({"backend": f"{name}@{dist}", **params})
+
+
+def meet(task: dict[str, Any], found: dict[str, Any]) -> None:
+    """Make a client, and look what became of the backend's name and of the neighbour."""
+    with made(task["backend"], task["dist"]) as client:
+        found["made"] = type(client).__name__
+    registry = import_module("modelplug.registry").registry()
+    neighbour = task["neighbour"]
+    named = [each.dist for each in registry.backends() if each.name == neighbour]
+    found["listed"] = named
+    found["plain"] = outcome(lambda: registry.find(task["backend"]).dist)
+    found["neighbour"] = outcome(lambda: registry.load(neighbour).name)
+
+
+def outcome(call: Callable[[], str]) -> str:
+    """What a call gives, or the error that it raises."""
+    try:
+        return call()
+    except Exception as error:  # noqa: BLE001  # a plugin may raise anything
+        return f"{type(error).__name__}: {error}"
+
+
+AHEAD = 9
+"""How far the contract of a renewed core is ahead: 10 isn't less than 9."""
+
+
+def renew() -> None:
+    """Have the core be of another contract, before any plugin is there."""
+    modules = [import_module(f"modelplug{name}") for name in ("", ".backend", ".registry")]
+    contract = modules[0].CONTRACT + AHEAD
+    for module in modules:
+        vars(module)["CONTRACT"] = contract
+
+
+async def count(name: str, dist: str) -> None:
+    """Make a client, and count."""
+    with made(name, dist) as client:
         await client.count_token(client.default_model, "Hello, world")
         await client.count_tokens("Hello, world")
 
@@ -116,7 +153,10 @@ def main(task: dict[str, Any]) -> None:
     """Do the task, and write down what happened."""
     sys.path[:] = task["path"]
     found: dict[str, Any] = {"error": "", "client": "", "early": [], "needs": []}
+    found |= {"made": "", "plain": "", "neighbour": "", "listed": []}
     import_module("modelplug")
+    if task["part"] == "renew":
+        renew()
     watch = Watch()
     if task["without"]:
         sys.meta_path.insert(0, Without(task["without"]))
@@ -126,6 +166,8 @@ def main(task: dict[str, Any]) -> None:
         load(task["backend"], task["dist"], found)
         if task["part"] == "count":
             import_module("modelplug.bridge").run(count(task["backend"], task["dist"]))
+        if task["part"] == "meet":
+            meet(task, found)
     except Exception as error:  # noqa: BLE001  # a plugin may raise anything
         found["error"] = f"{type(error).__name__}: {error}"
     watch.on = False

@@ -22,15 +22,18 @@ def reference(number: int, check: Check) -> str:
     return escape(f"d{number}-{check.id}")
 
 
-def detail(number: int, report: Report, check: Check) -> Iterator[str]:
-    """One check of one backend, in all directions."""
+def detail(number: int, report: Report, check: Check, *, label: str) -> Iterator[str]:
+    """One check of one backend, which the page calls by a label, in all directions."""
     cells = report.of(check.id)
     kind = ' class="good"' if is_good(cells) else ""
     level = f"{'must' if check.must else 'should'}, {check.profile}"
     yield f'<article id="{reference(number, check)}"{kind}>'
     yield f'<h3><span class="id">{escape(check.id)}</span> {escape(check.title)} '
-    yield f'<span class="muted">· {escape(report.backend)}</span></h3>'
+    yield f'<span class="muted">· {escape(label)}</span></h3>'
     yield f'<p>{escape(check.rule)} <span class="tag">{level}</span></p>'
+    if not report.scores(check.id):
+        against = escape(report.conditions.set)
+        yield f'<p class="muted">Not in set {against}, so not scored: it fails no level.</p>'
     for cell in cells:
         yield from _section(report, cell)
     yield "</article>"
@@ -48,7 +51,8 @@ def _section(report: Report, cell: Cell) -> Iterator[str]:
     way = "" if cell.direction == "-" else f"{escape(cell.direction)}: "
     yield f'<section><div class="verdict">{mark(cell.verdict)}'
     yield f"<b>{way}{cell.verdict}</b></div><dl>"
-    yield from _entry("what happened", [cell.told] if cell.told else [])
+    label = "why not" if cell.verdict == "n/a" else "what happened"
+    yield from _entry(label, [cell.told] if cell.told else [])
     yield from _entry("the service", cell.script)
     yield from _entry("it saw", cell.timeline)
     yield from _entry("run it again", [report.again(cell)])

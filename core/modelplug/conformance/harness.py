@@ -18,14 +18,18 @@
 from __future__ import annotations
 
 import secrets
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from random import Random
+from typing import Protocol, Self, runtime_checkable
 
+from modelplug.delta import FinishReason
 from modelplug.testing import Codec, FailKind, RawRequest, Wire
 from modelplug.testing.websocket import WebSocketUpstream
 
-__all__ = ["Account", "Asked", "Harness", "ServiceCodec"]
+__all__ = ["Account", "Asked", "Harness", "ServiceCodec", "VerifiesAuth"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,6 +42,15 @@ class Account:
     app_id: str = field(default_factory=lambda: secrets.token_hex(4))
     api_key: str = field(default_factory=lambda: f"key+/{secrets.token_urlsafe(18)}==")
     api_secret: str = field(default_factory=lambda: f"secret+/{secrets.token_urlsafe(18)}==")
+
+    @classmethod
+    def drawn(cls, random: Random) -> Self:
+        """Those that a source of random numbers gives: the same source, the same credentials."""
+        return cls(
+            app_id=random.randbytes(4).hex(),
+            api_key=f"key+/{urlsafe_b64encode(random.randbytes(18)).decode()}==",
+            api_secret=f"secret+/{urlsafe_b64encode(random.randbytes(18)).decode()}==",
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +75,26 @@ class ServiceCodec(Codec, Protocol):
     """One provider's way of saying things, and of hearing them."""
 
     def asked(self, request: RawRequest) -> Asked:
-        """What a message asks."""
+        """What a message asks.
+
+        Raises:
+            ValueError: it is no question; nothing else is raised, whatever came.
+        """
+        ...  # pragma: no cover
+
+
+@runtime_checkable
+class VerifiesAuth(Protocol):
+    """A codec that knows which credentials its service takes; a codec needn't."""
+
+    def verify_auth(self, request: RawRequest, account: Account, now: float) -> str | None:
+        """Why the service would turn a request of this account away; None if it wouldn't.
+
+        Args:
+            request: what came.
+            account: whose credentials it should have.
+            now: the service's clock, in seconds since the epoch.
+        """
         ...  # pragma: no cover
 
 
@@ -78,6 +110,10 @@ class Harness:
             as not applicable, with the reason.
         errors: failures that come as another class than usual, by its name, because the service
             has one word for two things.
+        finish_reasons: the service's own words for why an answer ended, and what each means;
+            empty if it has none. None leaves the kit to guess from what the codec says.
+        clock: makes a context in which the plugin's clock is so many seconds ahead, or behind,
+            for signatures that go by it; None if it can't be moved.
         wire: what the service is reached by: ``WebSocketUpstream``, which is the default,
             ``HttpUpstream``, or ``InProcess("module:attribute")``.
     """
@@ -87,4 +123,6 @@ class Harness:
     model: str | None = None
     cannot_express: Mapping[FailKind, str] = field(default_factory=dict)
     errors: Mapping[FailKind, str] = field(default_factory=dict)
+    finish_reasons: Mapping[str, FinishReason] | None = None
+    clock: Callable[[float], AbstractContextManager[object]] | None = None
     wire: Wire = WebSocketUpstream

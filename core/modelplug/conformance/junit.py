@@ -8,7 +8,6 @@ from xml.etree import ElementTree as ET
 
 from modelplug.conformance.check import Check
 from modelplug.conformance.report import Cell, Report, catalogue
-from modelplug.conformance.verdict import FAILURES
 
 __all__ = ["junit"]
 
@@ -39,9 +38,9 @@ def _suite(
         "testsuite",
         name=area,
         tests=str(len(cells)),
-        failures=str(sum(_is_failure(cell) for cell in cells)),
-        errors=str(sum(cell.verdict == "harness" for cell in cells)),
-        skipped=str(sum(cell.verdict in ("n/a", "xfail") for cell in cells)),
+        failures=str(sum(_outcome(report, cell) == "failure" for cell in cells)),
+        errors=str(sum(_outcome(report, cell) == "error" for cell in cells)),
+        skipped=str(sum(_outcome(report, cell) == "skipped" for cell in cells)),
         time=f"{sum(cell.seconds for cell in cells):.3f}",
     )
     for check, cell in cases:
@@ -59,21 +58,30 @@ def _case(suite: ET.Element, report: Report, check: Check | None, cell: Cell) ->
     if check is not None:
         properties = ET.SubElement(case, "properties")
         level = "MUST" if check.must else "SHOULD"
-        for name, value in (("profile", check.profile), ("level", level), ("rule", check.rule)):
+        for name, value in (
+            ("profile", check.profile),
+            ("level", level),
+            ("set", report.conditions.set if report.scores(check.id) else "not scored"),
+            ("rule", check.rule),
+        ):
             ET.SubElement(properties, "property", name=name, value=_fit(value))
     told = _fit(cell.told)
-    if cell.verdict in ("n/a", "xfail"):
-        ET.SubElement(case, "skipped", message=f"{cell.verdict}: {told}")
-    elif _is_failure(cell) or cell.verdict == "harness":
-        tag = "error" if cell.verdict == "harness" else "failure"
-        found = ET.SubElement(case, tag, type=cell.verdict, message=told)
+    outcome = _outcome(report, cell)
+    if outcome == "skipped":
+        why = "" if report.scores(cell.check) else ", not scored"
+        ET.SubElement(case, "skipped", message=f"{cell.verdict}{why}: {told}")
+    elif outcome:
+        found = ET.SubElement(case, outcome, type=cell.verdict, message=told)
         found.text = _fit("\n".join(_details(report, cell)))
     elif cell.verdict == "warn":
         ET.SubElement(case, "system-out").text = f"warn: {told}"
 
 
-def _is_failure(cell: Cell) -> bool:
-    return cell.verdict in FAILURES and cell.verdict != "harness"
+def _outcome(report: Report, cell: Cell) -> str:
+    """The element that says what came of a case; empty for one that is well, or a warning."""
+    if report.fails(cell):
+        return "error" if cell.verdict == "harness" else "failure"
+    return "" if cell.verdict in ("pass", "warn") else "skipped"
 
 
 def _details(report: Report, cell: Cell) -> list[str]:

@@ -7,19 +7,22 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from random import Random
 
 from modelplug.backend import Backend
+from modelplug.capabilities import Capabilities
 from modelplug.client import ProxyLLMClient, RequestLike
 from modelplug.configstring import ConfigString, Target
 from modelplug.conformance.directions import Direction, Reading
 from modelplug.conformance.expect import ErrorT, Expect
 from modelplug.conformance.harness import Account, Asked, Harness
-from modelplug.conformance.verdict import NotApplicable
+from modelplug.conformance.verdict import NotApplicable, Violation
 from modelplug.conformance.wording import Wording
 from modelplug.delta import Finish
 from modelplug.factory import new_client
 from modelplug.messages import MessageConverter
 from modelplug.output import ModelOutput
+from modelplug.testing.codec import RawRequest
 from modelplug.testing.exchange import Exchange, Exchanges
 from modelplug.testing.steps import Fail, Step
 from modelplug.testing.upstream import Upstream
@@ -34,6 +37,7 @@ class Lab:
         backend: what the plugin says of itself.
         harness: what its author wrote for the kit.
         expect: the assertions.
+        random: where every random choice comes from, so that a seed makes it again.
         account: the credentials of this check alone.
         quantum: seconds; every limit of a check is a multiple of it.
         wording: what the service says, byte by byte.
@@ -47,11 +51,13 @@ class Lab:
         direction: Direction,
         quantum: float = 0.25,
         expect: Expect | None = None,
+        random: Random | None = None,
     ) -> None:
         self.backend = backend
         self.harness = harness
         self.expect = expect or Expect()
-        self.account = Account()
+        self.random = random or Random()  # noqa: S311  # nothing of it is secret
+        self.account = Account.drawn(self.random)
         self.quantum = quantum
         self.direction = direction
         self.script: list[str] = []
@@ -78,14 +84,18 @@ class Lab:
         if lacking := self.cannot(*steps):
             raise NotApplicable(lacking)
         self.script.append(", ".join(map(_worded, steps)) + ("" if times == 1 else ", every time"))
-        asked = self.harness.codec.asked
-        self.upstream.play(
-            *steps,
-            times=times,
-            when=None
-            if question is None
-            else lambda request: asked(request).messages[-1][1] == question,
-        )
+        when = None if question is None else lambda request: self._is_asked(question, request)
+        self.upstream.play(*steps, times=times, when=when)
+
+    def _is_asked(self, question: str, request: RawRequest) -> bool:
+        """Whether a request's last message is this; what the service can't read isn't."""
+        try:
+            messages = self.harness.codec.asked(request).messages
+        except ValueError as error:
+            if (told := f"can't read what it was asked: {error}") not in self.script:
+                self.script.append(told)
+            return False
+        return bool(messages) and messages[-1][1] == question
 
     def cannot(self, *steps: Step) -> str:
         """Why the service can't do one of these steps; empty if it can do them all."""
@@ -109,8 +119,22 @@ class Lab:
         return found
 
     def another(self, *, tls: bool = False) -> Upstream:
-        """Another service of the same kind, to be entered."""
+        """Another service of the same kind, to be entered.
+
+        Raises:
+            NotApplicable: a process has but one library of a kind.
+        """
+        self.require_wire("there is no other service")
         return self.harness.wire(self.harness.codec, tls=tls)
+
+    def require_wire(self, otherwise: str) -> None:
+        """Go on only where the service is at an address, and bytes come from it.
+
+        Raises:
+            NotApplicable: it is a library in this process; ``otherwise`` says what that means.
+        """
+        if not self.upstream.wired:
+            raise NotApplicable(f"nothing goes over a wire: {otherwise}")
 
     @property
     def exchanges(self) -> Exchanges:
@@ -118,8 +142,16 @@ class Lab:
         return self.upstream.exchanges
 
     def asked(self, number: int = -1) -> Asked:
-        """What a connection's last message asked."""
-        return self.harness.codec.asked(self.exchanges[number].request)
+        """What a connection's last message asked.
+
+        Raises:
+            Violation: nothing that the service can read.
+        """
+        try:
+            return self.harness.codec.asked(self.exchanges[number].request)
+        except ValueError as error:  # as a codec says so; any other is the codec's own
+            told = str(error)
+        raise Violation(f"the service can't read what it was asked: {told}")
 
     def wait_until(self, holds: Callable[[], bool], *, quanta: int) -> bool:
         """Wait until something holds, or so many quanta have passed; whether it does."""
@@ -201,9 +233,12 @@ class Lab:
 
     def claims(self, capability: str) -> bool:
         """Whether the plugin claims to have something, by itself or with the plugin's help."""
+        return self.claimed().supports(capability)
+
+    def claimed(self) -> Capabilities:
+        """All that the plugin claims of the model that is checked."""
         with self.made() as client:
-            model = self.harness.model or client.default_model
-            return client.capabilities(model).supports(capability)
+            return client.capabilities(self.harness.model or client.default_model)
 
 
 def _let_go(reading: Reading) -> None:
@@ -217,14 +252,15 @@ def _worded(step: Step) -> str:
     return f"says {step!r}" if isinstance(step, str) else repr(step)
 
 
-def told(exchanges: Sequence[Exchange]) -> list[str]:
-    """The service's own account of its connections, a line each."""
+def told(exchanges: Sequence[Exchange], *, wired: bool = True) -> list[str]:
+    """The service's own account of its connections, or of a library's calls, a line each."""
     lines = []
+    each_of, counted = ("connection", "bytes") if wired else ("call", "pieces")
     for number, each in enumerate(exchanges):
         asked = f"asked {len(each.messages)} times" if each.messages else "asked nothing"
         lasted = f"{(each.closed or 0) - each.opened:.3f} s" if each.closed else "still open"
         ended = f"ended by the {each.closed_by}, {each.how}" if each.closed_by else "not ended"
         lines.append(
-            f"connection {number}: {asked}, {each.bytes_accepted} bytes out, {lasted}, {ended}"
+            f"{each_of} {number}: {asked}, {each.bytes_accepted} {counted} out, {lasted}, {ended}"
         )
     return lines

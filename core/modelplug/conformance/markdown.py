@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from modelplug.conformance.check import AREAS
 from modelplug.conformance.report import Cell, Report
+from modelplug.conformance.standing import circumstances, level, sides
 from modelplug.conformance.verdict import GLYPHS, SEVERITY
 
 __all__ = ["markdown"]
@@ -17,16 +18,22 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~#!&@])")
 
 def markdown(report: Report) -> str:
     """The report: its level, a row for each area, and each failure folded up."""
-    lines = [*_head(report), "", *_table(report), *_failures(report)]
+    lines = [*_head(report), "", *_table(report), *_not_scored(report), *_failures(report)]
     return "\n".join(lines) + "\n"
 
 
 def _head(report: Report) -> Iterator[str]:
-    yield f"## Conformance of {_text(report.backend)}: {report.level or 'no level'}"
+    reached = level(report) if report.level else "no level"
+    yield f"## Conformance of {_text(report.backend)}: {_text(reached)}"
     yield ""
     seconds = sum(cell.seconds for cell in report.cells)
     told = f"{report.distribution} {report.version}"
     yield f"{_text(told)}: {len(report.checks)} checks, {len(report.cells)} cells, {seconds:.1f} s."
+    made = report.conditions
+    against = f"Set {made.set}, kit {made.kit}; " if made.set else ""
+    yield f"{_text(against + circumstances(report))}."
+    if report.sides:
+        yield f"Side badges: {sides(report)}."
 
 
 def _table(report: Report) -> Iterator[str]:
@@ -41,6 +48,13 @@ def _table(report: Report) -> Iterator[str]:
             yield (
                 f"| {area} | " + " | ".join(str(counts[area, each] or "") for each in shown) + " |"
             )
+
+
+def _not_scored(report: Report) -> Iterator[str]:
+    if report.not_scored:
+        yield ""
+        listed = ", ".join(map(_text, report.not_scored))
+        yield f"Not in the set, so not scored: {listed}."
 
 
 def _failures(report: Report) -> Iterator[str]:

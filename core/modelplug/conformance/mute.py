@@ -1,4 +1,4 @@
-"""A server that takes connections and has nothing to say."""
+"""Servers that have nothing to say, and addresses where there is none."""
 
 from __future__ import annotations
 
@@ -6,10 +6,21 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from socket import AF_INET
+from urllib.parse import urlsplit
 
 from modelplug.testing.threads import in_thread
+from modelplug.testing.upstream import Upstream
 
-__all__ = ["hanging_up"]
+__all__ = ["hanging_up", "origin"]
+
+
+def origin(upstream: Upstream, address: str) -> str:
+    """Host and port as an origin of the kind that a service has: ``http://`` where it speaks HTTP.
+
+    A library in this process has none; it is given a WebSocket's, which it won't look at.
+    """
+    scheme = urlsplit(upstream.url).scheme if upstream.wired else "ws"
+    return f"{scheme}://{address}"
 
 
 @contextmanager

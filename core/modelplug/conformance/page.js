@@ -8,7 +8,8 @@
     const most = levels.indexOf($("level").value);
     for (const row of rows) {
       const above = levels.indexOf(row.dataset.level) > most;
-      row.hidden = above || ($("bad").checked && row.dataset.bad === undefined);
+      const lacks = (box) => $(box).checked && row.dataset[box] === undefined;
+      row.hidden = above || lacks("bad") || lacks("changed");
     }
     for (const body of document.querySelectorAll("tbody")) {
       const some = [...body.rows].some((row) => row.matches(".row") && !row.hidden);
@@ -16,8 +17,7 @@
     }
     $("nothing").hidden = rows.some((row) => !row.hidden);
   };
-  $("bad").addEventListener("change", filter);
-  $("level").addEventListener("change", filter);
+  for (const each of ["bad", "changed", "level"]) $(each).addEventListener("change", filter);
   filter();
 
   document.addEventListener("click", (event) => {

@@ -2,6 +2,9 @@
 
 Backends stand across, checks down. Without scripts a mark leads to its detail further down; with
 them it opens in front, and the filters work. Whatever comes from a report is escaped.
+
+Several reports of one backend stand beside each other in the order in which they were given, and
+what differs between them is what changed.
 """
 
 from __future__ import annotations
@@ -10,13 +13,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from html import escape
 from importlib.resources import files
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from modelplug.conformance.check import PROFILES, Check
 from modelplug.conformance.detail import detail, is_good, reference, stale
 from modelplug.conformance.directions import ALL
 from modelplug.conformance.marks import ENDINGS, MEANINGS, ending, mark
 from modelplug.conformance.report import Cell, Report, catalogue, worst
+from modelplug.conformance.standing import circumstances, level, versions
 from modelplug.conformance.verdict import SEVERITY
 
 __all__ = ["page"]
@@ -30,8 +34,8 @@ _MANY = 4
 
 def page(reports: Sequence[Report]) -> str:
     """The page of one report, or of several."""
-    ordered = sorted(reports, key=lambda each: (each.backend, each.distribution, each.version))
-    names = ", ".join(report.backend for report in ordered)
+    ordered = sorted(reports, key=lambda each: (each.backend, each.distribution))
+    names = ", ".join(dict.fromkeys(report.backend for report in ordered))
     return "\n".join(
         [
             "<!doctype html>",
@@ -41,7 +45,7 @@ def page(reports: Sequence[Report]) -> str:
             f"<style>\n{_asset('page.css')}</style></head>",
             "<body>",
             *_head(ordered),
-            *_tools(),
+            *_tools(compares=bool(_successions(ordered))),
             *_matrix(ordered),
             *_legend(),
             *_details(ordered),
@@ -64,20 +68,41 @@ def _head(reports: Sequence[Report]) -> Iterator[str]:
     yield "<header><h1>Conformance</h1>"
     yield f'<p class="muted">{_counted(reports)} A mark leads to what happened.</p>'
     yield '<div class="cards">'
-    for report in reports:
-        yield from _card(report)
+    for label, report in zip(_labels(reports), reports, strict=True):
+        yield from _card(label, report)
     yield "</div></header>"
 
 
 def _counted(reports: Sequence[Report]) -> str:
-    checks, backends = len(catalogue(reports)), len(reports)
-    return f"{checks} checks of {backends} backend{'s' if backends > 1 else ''}."
+    checks, backends = len(catalogue(reports)), len({report.backend for report in reports})
+    told = f"{checks} checks of {backends} backend{'s' if backends > 1 else ''}"
+    return f"{told}, {len(reports)} reports." if len(reports) > backends else f"{told}."
 
 
-def _card(report: Report) -> Iterator[str]:
-    yield f'<section class="card"><h2>{escape(report.backend)}</h2>'
-    told = f"{report.distribution} {report.version}"
-    yield f'<p class="muted">{escape(told)}: {report.level or "no level"}</p>'
+def _labels(reports: Sequence[Report]) -> list[str]:
+    """What to call each: by its backend, and where that isn't enough its version and number."""
+    backends = Counter(report.backend for report in reports)
+    versions = Counter((report.backend, report.version) for report in reports)
+    seen: Counter[tuple[str, str]] = Counter()
+    labels = []
+    for report in reports:
+        which = (report.backend, report.version)
+        seen[which] += 1
+        told = report.backend if backends[report.backend] == 1 else " ".join(which)
+        labels.append(told if versions[which] == 1 else f"{told} #{seen[which]}")
+    return labels
+
+
+def _successions(reports: Sequence[Report]) -> list[tuple[Report, Report]]:
+    """Each report beside the next one of the same backend."""
+    return [pair for pair in pairwise(reports) if pair[0].backend == pair[1].backend]
+
+
+def _card(label: str, report: Report) -> Iterator[str]:
+    told = f"level: {level(report)}" if report.asked else "no level: something was left out"
+    yield f'<section class="card"><h2>{escape(label)}</h2>'
+    yield f'<p class="reached">{escape(told)}</p>'
+    yield f'<p class="muted">{escape(" · ".join(versions(report)))}</p>'
     yield '<ol class="levels" aria-label="Levels">'
     for profile in PROFILES:
         reached = report.level is not None and PROFILES.index(profile) <= PROFILES.index(
@@ -85,17 +110,27 @@ def _card(report: Report) -> Iterator[str]:
         )
         tick = "✓ " if reached else ""
         yield f"<li{' class=reached' if reached else ''}>{tick}{profile.title()}</li>"
-    yield '</ol><div class="counts">'
+    yield "</ol>"
+    if report.sides:
+        yield '<ul class="levels sides" aria-label="Side badges">'
+        yield from (f'<li class="reached">✓ {side.title()}</li>' for side in report.sides)
+        yield "</ul>"
+    yield '<div class="counts">'
     counts = Counter(cell.verdict for cell in (*report.cells, *report.stale))
     for verdict in reversed(SEVERITY):
         if counts[verdict]:
             yield f"<span>{mark(verdict)} {counts[verdict]} {verdict}</span>"
-    yield "</div></section>"
+    if report.not_scored:
+        yield f"<span>{len(report.not_scored)} checks not scored</span>"
+    made = f"{report.distribution}; {circumstances(report)}"
+    yield f'</div><p class="made">{escape(made)}</p></section>'
 
 
-def _tools() -> Iterator[str]:
+def _tools(*, compares: bool) -> Iterator[str]:
     yield '<div class="tools" id="tools" hidden>'
     yield '<label><input type="checkbox" id="bad"> Only failures and warnings</label>'
+    hidden = "" if compares else " hidden"
+    yield f'<label{hidden}><input type="checkbox" id="changed"> Only what changed</label>'
     yield '<label>Level <select id="level">'
     for profile in PROFILES:
         chosen = " selected" if profile == PROFILES[-1] else ""
@@ -111,8 +146,8 @@ def _matrix(reports: Sequence[Report]) -> Iterator[str]:
     size = "many" if len(reports) >= _MANY else "several" if len(reports) > 1 else "one"
     yield f'<table class="{size}"><thead><tr><th scope="col">Check</th>'
     yield '<th scope="col" class="rule">Rule</th>'
-    for report in reports:
-        yield f'<th scope="col" class="backend"><span class="name">{escape(report.backend)}</span>'
+    for label in _labels(reports):
+        yield f'<th scope="col" class="backend"><span class="name">{escape(label)}</span>'
         yield '<div class="ways each">'
         yield from (f'<span title="{way}">{short}</span>' for way, short in _WAYS.items())
         yield "</div></th>"
@@ -129,9 +164,12 @@ def _matrix(reports: Sequence[Report]) -> Iterator[str]:
 def _row(check: Check, reports: Sequence[Report]) -> Iterator[str]:
     cells = [cell for report in reports for cell in report.of(check.id)]
     bad = "" if is_good(cells) else " data-bad"
+    changed = " data-changed" if _is_changed(check, reports) else ""
     tag = "" if check.must else ' <span class="tag">should</span>'
+    if any(report.of(check.id) and not report.scores(check.id) for report in reports):
+        tag += ' <span class="tag" title="not in the requirement set">not scored</span>'
     rule = escape(check.rule)
-    yield f'<tr class="row" data-level="{check.profile}"{bad}><th scope="row">'
+    yield f'<tr class="row" data-level="{check.profile}"{bad}{changed}><th scope="row">'
     yield f'<details><summary title="{rule}"><span class="id">{escape(check.id)}</span>'
     yield f"{escape(check.title)}{tag}</summary>"
     yield f'<p>{rule} <span class="tag">{check.profile}</span></p></details></th>'
@@ -139,6 +177,15 @@ def _row(check: Check, reports: Sequence[Report]) -> Iterator[str]:
     for number, report in enumerate(reports):
         yield f'<td class="cell">{_marks(check, report, number)}</td>'
     yield "</tr>"
+
+
+def _is_changed(check: Check, reports: Sequence[Report]) -> bool:
+    """Whether two reports of one backend say different things of it."""
+    return any(
+        {cell.direction: cell.verdict for cell in one.of(check.id)}
+        != {cell.direction: cell.verdict for cell in other.of(check.id)}
+        for one, other in _successions(reports)
+    )
 
 
 def _marks(check: Check, report: Report, number: int) -> str:
@@ -186,9 +233,9 @@ def _details(reports: Sequence[Report]) -> Iterator[str]:
     yield "<section><h2>What happened</h2>"
     if all(is_good(report.cells) and not report.stale for report in reports):
         yield '<p class="none">✓ Nothing failed.</p>'
-    for number, report in enumerate(reports):
+    for number, (label, report) in enumerate(zip(_labels(reports), reports, strict=True)):
         yield from stale(report)
         for check in catalogue([report]):
             if report.of(check.id):
-                yield from detail(number, report, check)
+                yield from detail(number, report, check, label=label)
     yield "</section>"

@@ -18,7 +18,8 @@ def merged(reports: Sequence[Report]) -> Report:
         ValueError: they have different cells.
     """
     columns = zip(*(report.cells for report in reports), strict=True)
-    return replace(reports[0], cells=tuple(map(_merged, columns)))
+    conditions = replace(reports[0].conditions, repeat=len(reports))
+    return replace(reports[0], cells=tuple(map(_merged, columns)), conditions=conditions)
 
 
 def _merged(cells: Iterable[Cell]) -> Cell:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import NoReturn
 
 from pydantic import TypeAdapter, ValidationError
 
+from modelplug.capabilities import Support
 from modelplug.conformance.check import AREAS, PROFILES, Check, Profile
+from modelplug.conformance.conditions import RUNS, Conditions
+from modelplug.conformance.sides import SIDES, Side
 from modelplug.conformance.verdict import FAILURES, SEVERITY, Verdict
 from modelplug.errors import WrongUseError
 
 __all__ = ["SCHEMA", "Cell", "Report", "ReportError", "catalogue", "worst"]
 
-SCHEMA = 1
+SCHEMA = 2
 """The version of what ``to_dict`` gives."""
 
 _LONGEST = 1000
@@ -72,6 +75,10 @@ class Report:
         asked: the level up to which everything was looked at; None where checks or directions
             were left out, of which no level can follow.
         stale: what the baseline expects and what isn't so any more.
+        conditions: how the run was made.
+        not_scored: the ids of checks that aren't in the requirement set: they are shown, and
+            count neither for the level nor for the status.
+        claims: what the plugin claims of the model that was checked, by capability.
     """
 
     backend: str
@@ -81,6 +88,9 @@ class Report:
     cells: Sequence[Cell]
     asked: Profile | None = "complete"
     stale: Sequence[Cell] = ()
+    conditions: Conditions = field(default_factory=Conditions)
+    not_scored: Sequence[str] = ()
+    claims: Mapping[str, Support] = field(default_factory=dict)
 
     def of(self, check: str) -> list[Cell]:
         """The cells of a check."""
@@ -91,7 +101,11 @@ class Report:
         if self.asked is None or PROFILES.index(profile) > PROFILES.index(self.asked):
             return False
         below = PROFILES[: PROFILES.index(profile) + 1]
-        wanted = {each.id: each.must for each in self.checks if each.profile in below}
+        wanted = {
+            each.id: each.must
+            for each in self.checks
+            if each.profile in below and self.scores(each.id)
+        }
         strict = profile == "complete"
         return all(
             _is_good(cell, must=strict or wanted[cell.check])
@@ -110,23 +124,69 @@ class Report:
         return reached
 
     @property
+    def is_sure(self) -> bool:
+        """Whether the level was seen often enough: from resilient on, that is three times."""
+        timed = self.level in PROFILES[PROFILES.index("resilient") :]
+        return not timed or self.conditions.repeat >= RUNS
+
+    @property
+    def sides(self) -> list[Side]:
+        """The side badges: what is claimed, and passes in every check and direction."""
+        if self.asked != PROFILES[-1]:
+            return []
+        return [
+            side
+            for side, group in SIDES.items()
+            if self.claims.get(group.capability) in ("native", "emulated")
+            and self._pass(group.checks)
+        ]
+
+    def _pass(self, checks: Collection[str]) -> bool:
+        cells = [each for each in self.cells if each.check in checks and self.scores(each.check)]
+        return bool(cells) and all(cell.verdict == "pass" for cell in cells)
+
+    def scores(self, check: str) -> bool:
+        """Whether a check counts: the requirement set has it."""
+        return check not in self.not_scored
+
+    def fails(self, cell: Cell) -> bool:
+        """Whether a cell fails the run."""
+        if cell.verdict in ("stale", "harness"):
+            return True
+        bad = cell.verdict in FAILURES or (cell.verdict == "warn" and self.conditions.strict)
+        return bad and self.scores(cell.check)
+
+    @property
     def status(self) -> int:
         """Exit status: 0 conformant, 1 failures, 3 the harness is at fault."""
-        verdicts = {cell.verdict for cell in (*self.cells, *self.stale)}
+        verdicts = {cell.verdict for cell in self.failures}
         if "harness" in verdicts:
             return 3
-        return 1 if verdicts & FAILURES else 0
+        return 1 if verdicts else 0
 
     @property
     def failures(self) -> list[Cell]:
         """The cells that fail the run, those of the baseline at the end."""
-        return [cell for cell in (*self.cells, *self.stale) if cell.verdict in FAILURES]
+        return [cell for cell in (*self.cells, *self.stale) if self.fails(cell)]
+
+    @property
+    def remarks(self) -> list[Cell]:
+        """The cells that fail no run, and are no pass either."""
+        good = ("pass", "n/a")
+        return [each for each in self.cells if each.verdict not in good and not self.fails(each)]
 
     def again(self, cell: Cell) -> str:
-        """The command that looks at one cell alone."""
-        command = ["modelplug", "conformance", self.backend, "--only", cell.check]
+        """The command that looks at one cell alone, as it was looked at."""
+        dist = self.conditions.dist
+        backend = f"{self.backend}@{dist}" if dist else self.backend
+        command = ["modelplug", "conformance", backend]
+        if not cell.check.startswith("HAR-"):  # those are looked at in any case
+            command += ["--only", cell.check]
         if cell.direction != "-":
             command += ["--direction", cell.direction]
+        command += self.conditions.options
+        if cell.verdict == "flaky":
+            command += ["--repeat", str(self.conditions.repeat)]
         return shlex.join(command)
 
     def to_dict(self) -> Mapping[str, object]:
@@ -136,9 +196,14 @@ class Report:
             "backend": self.backend,
             "distribution": self.distribution,
             "version": self.version,
+            "conditions": asdict(self.conditions),
             "asked": self.asked,
             "level": self.level,
+            "sure": self.is_sure,
+            "sides": self.sides,
+            "claims": dict(sorted(self.claims.items())),
             "checks": [asdict(_rule(each)) for each in self.checks],
+            "not_scored": [*self.not_scored],
             "cells": [asdict(cell) for cell in self.cells],
             "stale": [asdict(cell) for cell in self.stale],
         }
@@ -178,6 +243,9 @@ class Report:
             cells=tuple(read.cells),
             asked=read.asked,
             stale=tuple(read.stale),
+            conditions=read.conditions,
+            not_scored=tuple(read.not_scored),
+            claims=read.claims,
         )
         unknown = {cell.check for cell in report.cells} - {each.id for each in report.checks}
         if unknown:
@@ -205,6 +273,7 @@ class _Rule:
     rule: str
     must: bool
     profile: Profile
+    revision: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -212,8 +281,11 @@ class _Read:
     backend: str
     distribution: str
     version: str
+    conditions: Conditions
     asked: Profile | None
+    claims: dict[str, Support]
     checks: list[_Rule]
+    not_scored: list[str]
     cells: list[Cell]
     stale: list[Cell]
 
@@ -241,6 +313,7 @@ def _rule(check: Check) -> _Rule:
         rule=check.rule,
         must=check.must,
         profile=check.profile,
+        revision=check.revision,
     )
 
 
@@ -257,6 +330,7 @@ def _check(rule: _Rule) -> Check:
         needs=None,
         look=_looks_no_more,
         twin=None,
+        revision=rule.revision,
     )
 
 

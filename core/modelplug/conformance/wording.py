@@ -1,10 +1,15 @@
-"""What a service says, byte by byte: a codec whose messages a check may change on their way out."""
+"""What a service says, byte by byte: a codec whose messages a check may change on their way out.
+
+In process they are objects, and go out as they are.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from modelplug.conformance.harness import Asked, ServiceCodec
+from modelplug.conformance.spoken import differ
 from modelplug.delta import Delta, Finish
 from modelplug.testing.codec import Encoder, RawRequest
 from modelplug.testing.steps import Fail, Status
@@ -19,7 +24,7 @@ class Wording:
     """A harness's codec, but for what ``rewrite`` makes of each message; by default nothing.
 
     Attributes:
-        rewrite: gets each message that the service says, and gives what goes out.
+        rewrite: gets each message that the service says in bytes, and gives what goes out.
     """
 
     def __init__(self, codec: ServiceCodec) -> None:
@@ -38,7 +43,7 @@ class Wording:
         """As the codec has it."""
         return self._codec.asked(request)
 
-    def says(self, piece: Delta | Finish) -> list[bytes]:
+    def says(self, piece: Delta | Finish) -> list[Any]:
         """The messages of an answer that is this piece, and then ends if it isn't the end."""
         encoder = self._codec.encoder(RawRequest(target="/"))
         if isinstance(piece, Finish):
@@ -47,14 +52,16 @@ class Wording:
 
     def can_say(self, delta: Delta) -> bool:
         """Whether the service has a place for a piece, which holds MARK somewhere."""
-        return any(MARK.encode() in message for message in self.says(delta))
+        return any(MARK in _text(message) for message in self.says(delta))
 
     def tells_apart(self, one: Finish, other: Finish) -> bool:
-        """Whether the service says two ends in different words.
+        """Whether the service says two ends in different words, whatever its sessions' names."""
+        return differ(lambda: self.says(one), lambda: self.says(other))
 
-        Sessions may be named by the clock, so that one look isn't enough to call them different.
-        """
-        return all(self.says(one) != self.says(other) for _ in range(50))
+
+def _text(message: object) -> str:
+    """What can be read in a message, or in an object's repr."""
+    return message.decode(errors="replace") if isinstance(message, bytes) else repr(message)
 
 
 class _Rewritten:
@@ -62,19 +69,20 @@ class _Rewritten:
         self._encoder = encoder
         self._wording = wording
 
-    def _changed(self, messages: Sequence[bytes]) -> Sequence[bytes]:
-        return [self._wording.rewrite(message) for message in messages]
+    def _changed(self, messages: Sequence[Any]) -> Sequence[Any]:
+        rewrite = self._wording.rewrite
+        return [rewrite(each) if isinstance(each, bytes) else each for each in messages]
 
-    def delta(self, delta: Delta) -> Sequence[bytes]:
+    def delta(self, delta: Delta) -> Sequence[Any]:
         return self._changed(self._encoder.delta(delta))
 
-    def finish(self, finish: Finish) -> Sequence[bytes]:
+    def finish(self, finish: Finish) -> Sequence[Any]:
         return self._changed(self._encoder.finish(finish))
 
-    def fail(self, fail: Fail) -> Sequence[bytes]:
+    def fail(self, fail: Fail) -> Sequence[Any]:
         return self._changed(self._encoder.fail(fail))
 
-    def noise(self) -> Sequence[bytes]:
+    def noise(self) -> Sequence[Any]:
         return self._changed(self._encoder.noise())
 
 

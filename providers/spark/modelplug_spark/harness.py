@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from types import SimpleNamespace
+from unittest.mock import patch
 
 import msgspec
 
 from modelplug.conformance import Account, Asked, Harness
 from modelplug.testing import RawRequest
 from modelplug_spark.codec import SparkCodec
+from modelplug_spark.emulation import gateway
+from modelplug_spark.emulation.settings import EmulatorSettings
 from modelplug_spark.frames import Chat, Misfit, decode_request
 
 __all__ = ["HARNESS", "SparkServiceCodec"]
@@ -37,6 +43,35 @@ class SparkServiceCodec(SparkCodec):
             tools=[str(function.get("name")) for function in functions],
         )
 
+    def verify_auth(self, request: RawRequest, account: Account, now: float) -> str | None:
+        """The gateway's own verdict, and whether the message is for the account's app."""
+        refused = gateway.refusal(
+            gateway.Upgrade(
+                path=request.path,
+                query=request.query,
+                host_header=request.headers.get("host", ""),
+                now=now,
+                account=gateway.Account(
+                    app_id=account.app_id,
+                    api_key=account.api_key,
+                    api_secret=account.api_secret,
+                ),
+                settings=EmulatorSettings(),
+            )
+        )
+        if refused is not None:
+            return f"{refused.status}, {refused.message}"
+        message = decode_request(request.body)
+        if isinstance(message, Misfit) or message.header.app_id != account.app_id:
+            return "the message is for another app"
+        return None
+
+
+def _clock(ahead: float) -> AbstractContextManager[object]:
+    """The client's clock moved: it signs by it."""
+    moved = SimpleNamespace(time=lambda: time.time() + ahead)
+    return patch("modelplug_spark.client.time", moved)
+
 
 def _params(chat: Chat) -> Mapping[str, object]:
     sent = msgspec.to_builtins(chat)
@@ -57,4 +92,6 @@ HARNESS = Harness(
     params=_account,
     # 10003 is for wrong formats and wrong domains alike (section 5.1 of the protocol notes).
     errors={"unknown_model": "BadRequestError"},
+    finish_reasons={},  # section 4.1: an answer ends, and nobody says why
+    clock=_clock,
 )

@@ -27,9 +27,10 @@ def test_installed_backends_are_offered(site: Site) -> None:
 def test_models_are_offered_behind_the_colon() -> None:
     """Those of the plugin's table."""
     assert sorted(offered("spark:gen")) == ["spark:generalv3", "spark:generalv3.5"]
+    assert offered("echo:") == ["echo:echo"]
 
 
-@pytest.mark.parametrize("incomplete", ["nobody:", "parrot:", "zzz", "@", "echo:"])
+@pytest.mark.parametrize("incomplete", ["nobody:", "parrot:", "zzz", "@", "echo:x"])
 def test_nothing_is_offered_where_nothing_is_known(incomplete: str, site: Site) -> None:
     """A plugin that fails to load is no reason to complain in the midst of a line."""
     site.install("parrot", PARROT.replace("import asyncio", "import asyncioo"))

@@ -7,6 +7,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from modelplug.cli.conformance import _SETS
+from modelplug.conformance.report import Report
+from modelplug.conformance.requirements import SETS
 from modelplug.registry import registry
 from tests.core.cli.conftest import Run
 from tests.core.conformance.conftest import PLUGIN
@@ -57,24 +60,28 @@ def written(path: Path, *verdicts: str) -> str:
 
 def test_a_backend_that_keeps_the_rule(run: Run) -> None:
     """The first word is the backend; status 0, the summary on standard output."""
-    done = run("conformance", "reference", "--only", "GEN-01", "--direction", "sync")
+    only = ("--only", "GEN-01", "--direction", "sync", "--seed", "7")
+    done = run("conformance", "reference", *only)
     assert done.exit_code == 0, done.output
-    assert done.stdout.startswith("reference: acme-good 1.0\n\nAnswers        ✓ 1 pass\n\n")
+    name, made, _, area, *_ = done.stdout.splitlines()
+    assert (name, area) == ("reference: acme-good 1.0", "Answers        ✓ 1 pass")
+    assert made.startswith("set 2026.1, kit ")
+    assert made.endswith(", seed 7, quantum 0.25 s, one run")
     assert "nothing failed; no level, as not everything was looked at" in done.stdout
     assert done.stderr == "Answers: 1 done\n"
 
 
 def test_a_backend_that_breaks_it(run: Run) -> None:
     """Status 1, and all that its author needs."""
-    only = ("--only", "STR-02", "--direction", "async-stream", "--quantum", "0.1")
-    done = run("conformance", "run", "mutant-cumulativedeltas", *only)
+    only = ("--only", "STR-02", "--direction", "async-stream", "--quantum", "0.1", "--seed", "7")
+    done = run("conformance", "run", "mutant-cumulativedeltas@acme-good", *only)
     told = done.stdout
     assert done.exit_code == 1
     assert "✗ STR-02[async-stream] fail: " in told
     labels = ("rule:", "what happened:", "the service:", "it saw:", "run it again:")
     assert all(f"\n    {label} " in told for label in labels)
-    again = "modelplug conformance mutant-cumulativedeltas --only STR-02 --direction async-stream"
-    assert f"{again}\n" in told
+    again = f"modelplug conformance mutant-cumulativedeltas@acme-good {' '.join(only)}\n"
+    assert again in told
 
 
 def test_every_form_of_report_is_written(run: Run, tmp_path: Path) -> None:
@@ -102,6 +109,42 @@ def test_runs_may_be_repeated(run: Run) -> None:
     done = run("conformance", "reference", "--only", "REG-01", "--repeat", "2")
     assert (done.exit_code, done.stderr) == (0, "Registration: 2 done\n")
     assert "1 checks, 1 cells" in done.stdout
+    assert "quantum 0.25 s, 2 runs\n" in done.stdout
+
+
+def test_a_seed_is_drawn_and_told(run: Run, tmp_path: Path) -> None:
+    """So that the same run can be had again."""
+    path = tmp_path / "a.json"
+    done = run("conformance", "reference", "--only", "REG-01", "--json", str(path))
+    seed = json.loads(path.read_text())["conditions"]["seed"]
+    assert f", seed {seed}, " in done.stdout
+
+
+def test_a_quick_look_gives_no_level(run: Run) -> None:
+    """It is part of a run."""
+    done = run("conformance", "reference", "--quick", "--only", "GEN-01")
+    assert (done.exit_code, "quantum 0.1 s" in done.stdout) == (0, True)
+    assert "1 cells" in done.stdout
+    assert "no level, as not everything was looked at" in done.stdout
+
+
+def test_strict_warnings_are_failures(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Status 1; without --strict the same is none."""
+
+    def warned(*_: object, **__: object) -> Report:
+        return report(cell("REG-01", "-", "warn", "hm"))
+
+    monkeypatch.setattr("modelplug.cli.conformancerun.run", warned)
+    only = ("conformance", "reference", "--only", "REG-01")
+    assert run(*only).exit_code == 0
+    done = run(*only, "--strict")
+    assert done.exit_code == 1
+    assert "! REG-01 warn: title of REG-01" in done.stdout
+
+
+def test_the_sets_to_choose_from_are_all() -> None:
+    """The command line names them without importing the kit."""
+    assert _SETS == SETS
 
 
 @pytest.mark.parametrize(
@@ -137,6 +180,8 @@ def test_the_list_has_every_check(run: Run) -> None:
         (["reference", "--only", "STR-01", "--level", "core"], "STR-01: not of the level core"),
         (["reference", "--only", "STR-01", "--direction", "sync"], "none of these checks is made"),
         (["reference", "--level", "best"], "'best' is not one of"),
+        (["reference", "--set", "1999.1"], "'1999.1' is not"),
+        (["reference", "--seed", "-1"], "-1 is not in the range"),
         (["reference", "--html", "no/such/folder.html"], "there is no folder 'no/such'"),
         (["reference", "--baseline", "no.toml"], "'no.toml' does not exist"),
         (["--level", "core"], "missing argument BACKEND"),
@@ -208,7 +253,12 @@ def test_reports_are_compared(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"), [("{", "this is no JSON"), ('{"schema": 99}', "schema is 99")]
+    ("text", "told"),
+    [
+        ("{", "this is no JSON"),
+        ('{"schema": 99}', "schema is 99"),
+        ('{"schema": 1}', "schema is 1, and this modelplug reads 2"),
+    ],
 )
 def test_what_is_no_report_is_wrong_usage(run: Run, tmp_path: Path, text: str, told: str) -> None:
     """The message names the file."""

@@ -4,16 +4,17 @@ import click
 import pytest
 
 from modelplug.cli.conformancerun import Plan, listed
-from modelplug.conformance.directions import DirectionName
-from modelplug.conformance.verdict import Verdict
-from tests.core.conformance.samples import cell, report, rule
+from modelplug.conformance.directions import ALL, DirectionName
+from modelplug.conformance.processes import usable
+from modelplug.conformance.requirements import NEWEST
+from tests.core.conformance.samples import rule
 
 
 def plan(
     level: str | None = None, ids: tuple[str, ...] = (), directions: tuple[DirectionName, ...] = ()
 ) -> Plan:
     """What these options ask for."""
-    return Plan.of(level=level, ids=ids, directions=directions, quantum=0.25, repeat=1)
+    return Plan.of(level=level, ids=ids, directions=directions)
 
 
 def test_a_level_has_those_below_it() -> None:
@@ -41,20 +42,46 @@ def test_what_is_no_check_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("level", "verdict", "status"),
-    [
-        (None, "warn", 0),
-        ("core", "warn", 0),
-        ("complete", "warn", 1),
-        ("complete", "xfail", 0),
-        ("complete", "harness", 3),
-    ],
+    ("level", "strict", "is_strict"),
+    [(None, False, False), ("core", False, False), ("complete", False, True), ("core", True, True)],
 )
 def test_to_be_complete_nothing_may_be_a_warning(
-    level: str | None, verdict: Verdict, status: int
+    level: str | None, strict: bool, is_strict: bool
 ) -> None:
-    """If that level is asked for."""
-    assert plan(level).status(report(cell("GEN-01", verdict=verdict))) == status
+    """If that level is asked for, or strictness."""
+    asked = Plan.of(level=level, ids=(), directions=(), strict=strict)
+    assert asked.strict is is_strict
+
+
+def test_a_quick_look_is_at_each_check_in_one_direction() -> None:
+    """In each of them some, with a short quantum; it gives no level."""
+    quick = Plan.of(level=None, ids=(), directions=(), quick=True)
+    ways = [each.directions for each in quick.checks if each.directions]
+    assert {len(each) for each in ways} == {1}
+    assert {name for (name,) in ways} == set(ALL)
+    assert [each.id for each in quick.checks] == [each.id for each in plan().checks]
+    assert (quick.asked, quick.quantum, plan().quantum) == (None, 0.1, 0.25)
+
+
+def test_a_quick_look_keeps_to_what_is_asked() -> None:
+    """Directions and a quantum may be given beside it."""
+    quick = Plan.of(level=None, ids=(), directions=("sync",), quantum=0.5, quick=True)
+    assert {tuple(each.directions) for each in quick.checks} == {(), ("sync",)} | {
+        tuple(each.directions) for each in quick.checks if "sync" not in each.directions
+    }
+    assert quick.quantum == 0.5
+
+
+def test_the_newest_set_is_what_counts() -> None:
+    """Unless another is named."""
+    assert plan().set_name == NEWEST
+    assert Plan.of(level=None, ids=(), directions=(), set_name="2026.1").set_name == "2026.1"
+
+
+def test_a_run_has_as_many_processes_as_there_is_room_for() -> None:
+    """Unless somebody says how many."""
+    assert plan().jobs == usable()
+    assert Plan.of(level=None, ids=(), directions=(), jobs=3).jobs == 3
 
 
 def test_a_check_is_listed_on_a_line() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from modelplug.cli.modellist import listed
 from modelplug.errors import BackendNotFoundError
+from tests.core.cli.distributions import Site
 
 
 def test_no_account_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -15,12 +16,19 @@ def test_no_account_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len({each.model for each in found}) == len(found) > 5
 
 
-def test_a_backend_without_a_table_has_its_default() -> None:
+def test_a_backend_without_a_table_has_its_default(site: Site) -> None:
     """Under the name that the config string gives."""
-    (only,) = listed({"backend": "echo:parrot"})
-    assert (only.model, only.default, only.context_length) == ("parrot", True, 4096)
+    site.install("parrot")
+    (only,) = listed({"backend": "parrot:7"})
+    assert (only.model, only.default, only.context_length) == ("7", True, 4096)
     assert "streaming" in only.abilities["native"]
-    assert "seed" in only.abilities["emulated"]
+    assert "system_role" in only.abilities["emulated"]
+
+
+def test_a_model_that_isnt_in_the_table_is_the_default() -> None:
+    """Those that are in it follow."""
+    found = listed({"backend": "echo:parrot"})
+    assert [(each.model, each.default) for each in found] == [("parrot", True), ("echo", False)]
 
 
 def test_the_context_may_be_configured() -> None:

@@ -4,17 +4,20 @@ from dataclasses import replace
 
 from modelplug.cli.summary import differences, summary
 from modelplug.conformance.comparison import compared
-from tests.core.conformance.samples import cell, report
+from tests.core.conformance.samples import MADE, cell, report
 
 
 def test_a_good_run_is_short() -> None:
     """A line for each area, and the level."""
-    found = report(cell("STR-01", verdict="n/a"), cell("STR-02"), cell("GEN-01"))
+    found = report(cell("STR-01", verdict="n/a", told="no"), cell("STR-02"), cell("GEN-01"))
     assert summary(found) == [
         "acme: modelplug-acme 1.5",
+        MADE,
         "",
         "Answers        ✓ 1 pass",
         "Streams        ✓ 1 pass   · 1 n/a",
+        "",
+        "· STR-01 n/a: no",
         "",
         "3 checks, 3 cells, 0.8 s: nothing failed; level: complete",
     ]
@@ -23,14 +26,14 @@ def test_a_good_run_is_short() -> None:
 def test_a_failure_tells_all() -> None:
     """Rule, what happened, script, timeline, and how to see it again."""
     told = summary(report(cell("GEN-01", verdict="fail", told="nothing came")))
-    assert told[4:] == [
+    assert told[5:] == [
         "✗ GEN-01[async] fail: title of GEN-01",
         "    rule:          The rule of GEN-01 holds. (MUST, core)",
         "    what happened: nothing came",
         "    the service:   says 'Hel', Gate('more')",
         "    it saw:        connection 0: asked 1 times, 80 bytes out, 0.100 s, ended by the"
         " client, fin",
-        "    run it again:  modelplug conformance acme --only GEN-01 --direction async",
+        "    run it again:  modelplug conformance acme --only GEN-01 --direction async --seed 7",
         "",
         "1 checks, 1 cells, 0.2 s: 1 failed; level: none",
     ]
@@ -62,6 +65,36 @@ def test_part_of_the_checks_gives_no_level() -> None:
     """That is said too."""
     told = summary(replace(report(cell("GEN-01")), asked=None))
     assert told[-1].endswith("nothing failed; no level, as not everything was looked at")
+
+
+def test_why_something_does_not_apply_is_said_once() -> None:
+    """For all directions in which it is so."""
+    found = [cell("FEA-19", way, "n/a", "not claimed") for way in ("async", "sync")]
+    assert summary(report(*found)).count("· FEA-19 n/a: not claimed") == 1
+
+
+def test_what_is_not_scored_fails_nothing() -> None:
+    """It is told, and why it doesn't count."""
+    found = report(cell("GEN-01", verdict="fail", told="no"), cell("GEN-02"))
+    told = summary(replace(found, not_scored=("GEN-01",)))
+    assert "✗ GEN-01[async] fail, not scored: no" in told
+    assert told[-2:] == [
+        "not in the set, so not scored: GEN-01",
+        "2 checks, 2 cells, 0.5 s: nothing failed; level: complete",
+    ]
+
+
+def test_side_badges_are_named() -> None:
+    """Before the level."""
+    found = replace(report(cell("FEA-19")), claims={"images": "native"})
+    assert summary(found)[-2] == "side badges: Vision"
+
+
+def test_one_run_makes_not_sure() -> None:
+    """The level is told all the same, and what there is to do."""
+    found = report(cell("GEN-01"))
+    found = replace(found, conditions=replace(found.conditions, repeat=1))
+    assert summary(found)[-1].endswith("level: complete (one run; --repeat 3 to be sure)")
 
 
 def test_differences_are_lines() -> None:

@@ -19,7 +19,8 @@ PLUGIN = "from tests.core.conformance.plugin import modelplug_backend"
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A distribution that brings them all."""
     folder = tmp_path_factory.mktemp("site")
-    names = ["reference", *(each.name for each in all_mutants())]
+    references = [f"reference{kind}" for kind in ("", "-sse", "-inprocess", "-blocking")]
+    names = [*references, *(each.name for each in all_mutants())]
     module = "conformance_reference"
     install(
         folder,

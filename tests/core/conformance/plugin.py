@@ -5,6 +5,9 @@ from __future__ import annotations
 from modelplug import Backend, Capabilities, ModelMetadata, hookimpl
 
 REFERENCE = "tests.core.conformance.reference"
+REFERENCE_SSE = "tests.core.conformance.reference_sse"
+REFERENCE_INPROCESS = "tests.core.conformance.reference_inprocess"
+REFERENCE_BLOCKING = "tests.core.conformance.reference_blocking"
 
 CAPABILITIES = Capabilities(
     native=[
@@ -21,11 +24,11 @@ CAPABILITIES = Capabilities(
         "max_new_tokens",
         "stop",
         "tools",
+        "response_format",
     ],
     unsupported=[
         "stop_token_ids",
         "tool_choice",
-        "response_format",
         "reasoning",
         "echo",
         "images",
@@ -33,18 +36,21 @@ CAPABILITIES = Capabilities(
 )
 
 
-def backend(name: str, client: str) -> Backend:
-    """A backend of the reference's kind with this client."""
+def backend(name: str, client: str, reference: str = REFERENCE) -> Backend:
+    """A backend of the reference's kind with this client, and a reference's harness."""
+    variables = {"proxy_api_key": "REFERENCE_KEY"}
+    if reference not in (REFERENCE_INPROCESS, REFERENCE_BLOCKING):
+        variables["proxy_api_base"] = "REFERENCE_BASE"
     return Backend(
         name=name,
         summary="does everything right",
         contract=1,
         client=client,
-        harness=f"{REFERENCE}:HARNESS",
+        harness=f"{reference}:HARNESS",
         models=[ModelMetadata(model="small", context_length=4096)],
         capabilities=CAPABILITIES,
-        environment={"proxy_api_key": "REFERENCE_KEY", "proxy_api_base": "REFERENCE_BASE"},
-        required=("proxy_api_key", "proxy_api_base"),
+        environment=variables,
+        required=tuple(variables),
         home_page="https://reference.example",
     )
 
@@ -54,6 +60,12 @@ def modelplug_backend(name: str) -> Backend:
     """The reference, or the mutant called ``name``."""
     if name == "reference":
         return backend(name, f"{REFERENCE}:ReferenceClient")
+    if name == "reference-sse":
+        return backend(name, f"{REFERENCE_SSE}:SseClient", REFERENCE_SSE)
+    if name == "reference-inprocess":
+        return backend(name, f"{REFERENCE_INPROCESS}:InProcessClient", REFERENCE_INPROCESS)
+    if name == "reference-blocking":
+        return backend(name, f"{REFERENCE_BLOCKING}:BlockingClient", REFERENCE_BLOCKING)
     # Deferred: the mutants have the client under them, which a plugin doesn't import.
     from tests.core.conformance.mutants import mutant_of
 

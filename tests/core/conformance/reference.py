@@ -8,9 +8,13 @@ The client asks ``{"model", "messages", "params", "tools"}``; the service answer
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any, Self
+from unittest.mock import patch
+from urllib.parse import parse_qsl
 
 from modelplug import (
     AuthenticationError,
@@ -30,6 +34,7 @@ from modelplug import (
     Secret,
     ToolCallDelta,
     TruncatedStreamError,
+    UnsupportedOptionError,
     Usage,
 )
 from modelplug.conformance import Account, Asked, Harness
@@ -50,6 +55,7 @@ SENT = (
     "frequency_penalty",
     "max_new_tokens",
     "stop",
+    "response_format",
 )
 
 REASONS: Mapping[str, FinishReason] = {
@@ -60,6 +66,11 @@ REASONS: Mapping[str, FinishReason] = {
 }
 
 
+def seconds() -> float:
+    """The client's clock."""
+    return time.time()
+
+
 class ReferenceClient(ProxyLLMClient):
     """Does everything right."""
 
@@ -67,7 +78,9 @@ class ReferenceClient(ProxyLLMClient):
     def new_client(
         cls, model_params: ProxyModelParameters, default_executor: Executor | None = None
     ) -> Self:
-        """One model, and a larger one."""
+        """One model, and a larger one; no proxy."""
+        if model_params.http_proxy:
+            raise UnsupportedOptionError("the reference connects directly, without http_proxy")
         model = model_params.model or "small"
         names = [model, *(name for name in ("small", "large") if name != model)]
         return cls(names, executor=default_executor, params=model_params, context_length=4096)
@@ -79,7 +92,7 @@ class ReferenceClient(ProxyLLMClient):
     async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Any]:
         """Ask, and pass on what comes."""
         endpoint = Endpoint.parse(str(self.params.proxy_api_base), allow_insecure=False)
-        query = Secret(f"key={call.credential().api_key.reveal()}")
+        query = self.signed(call)
         question = self.encoded(self.payload(request))
         async with connect(endpoint, query=query, call=call, on_refusal=self.refused) as ws:
             ws.send(question)
@@ -87,6 +100,10 @@ class ReferenceClient(ProxyLLMClient):
                 if isinstance(piece, Finish):
                     ws.close()  # now: nothing after the last piece is asked for
                 yield piece
+
+    def signed(self, call: Call) -> Secret:
+        """Who asks, and when; the service takes it for five minutes."""
+        return Secret(f"key={call.credential().api_key.reveal()}&at={seconds():.0f}")
 
     async def pieces(self, ws: WebSocket, call: Call) -> AsyncIterator[Delta | Finish]:
         """What the messages say, until the service closes."""
@@ -219,6 +236,9 @@ class Encoder:
         counts = usage and {
             "prompt_tokens": usage.prompt_tokens,
             "completion_tokens": usage.completion_tokens,
+            "total_tokens": usage.total_tokens,
+            "cached_tokens": usage.cached_tokens,
+            "reasoning_tokens": usage.reasoning_tokens,
         }
         return self._message(done=finish.raw or finish.reason, usage=counts)
 
@@ -247,12 +267,24 @@ class Codec:
     def asked(self, request: RawRequest) -> Asked:
         """The question, which is nearly in the kit's words."""
         told = json.loads(request.body)
-        return Asked(
-            messages=[(each["role"], each["content"]) for each in told["messages"]],
-            model=told["model"],
-            params=told["params"],
-            tools=[each["function"]["name"] for each in told["tools"]],
-        )
+        try:
+            return Asked(
+                messages=[(each["role"], each["content"]) for each in told["messages"]],
+                model=told["model"],
+                params=told["params"],
+                tools=[each["function"]["name"] for each in told["tools"]],
+            )
+        except (KeyError, TypeError) as odd:
+            raise ValueError("this is no question") from odd
+
+    def verify_auth(self, request: RawRequest, account: Account, now: float) -> str | None:
+        """The key, and a time that is near enough."""
+        query = dict(parse_qsl(request.query.replace("+", "%2B")))
+        if query.get("key") != account.api_key:
+            return "another key"
+        at = query.get("at", "")
+        in_time = at.isdecimal() and abs(int(at) - now) <= 300
+        return None if in_time else "too late, or too early"
 
 
 def params(url: str, account: Account) -> Mapping[str, object]:
@@ -260,4 +292,28 @@ def params(url: str, account: Account) -> Mapping[str, object]:
     return {"api_base": f"{url}/chat", "api_key": account.api_key}
 
 
-HARNESS = Harness(codec=Codec(), params=params)
+HARNESS = Harness(
+    codec=Codec(),
+    params=params,
+    finish_reasons=REASONS,
+    clock=lambda ahead: patch(f"{__name__}.seconds", lambda: time.time() + ahead),
+)
+
+
+class SilentEncoder(Encoder):
+    """Doesn't say why an answer ends."""
+
+    def finish(self, finish: Finish) -> Sequence[bytes]:
+        """Done, for whatever reason."""
+        return super().finish(Finish(usage=finish.usage))
+
+
+class SilentCodec(Codec):
+    """A service that has no finish reasons."""
+
+    def encoder(self, request: RawRequest) -> Encoder:
+        """One for each answer."""
+        return SilentEncoder()
+
+
+SILENT = replace(HARNESS, codec=SilentCodec(), finish_reasons={})

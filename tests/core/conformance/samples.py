@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 from modelplug.conformance.check import Check, Profile
+from modelplug.conformance.conditions import Conditions
 from modelplug.conformance.directions import ALL
 from modelplug.conformance.report import Cell, Report
 from modelplug.conformance.verdict import Verdict
+
+CONDITIONS = Conditions(
+    set="2026.1",
+    kit="0.1.0",
+    core="0.1.0",
+    python="CPython 3.11.7",
+    platform="Linux x86_64",
+    seed=7,
+    repeat=3,
+)
+"""Those of a run that makes sure."""
+
+MADE = "set 2026.1, kit 0.1.0, CPython 3.11.7, Linux x86_64, seed 7, quantum 0.25 s, 3 runs"
+"""The same in a line."""
 
 
 def rule(id: str, profile: Profile = "core", *, must: bool = True, title: str = "") -> Check:
@@ -48,4 +63,5 @@ def report(*cells: Cell, checks: tuple[Check, ...] = (), backend: str = "acme") 
         version="1.5",
         checks=checks or tuple(rule(id) for id in ids),
         cells=cells,
+        conditions=CONDITIONS,
     )

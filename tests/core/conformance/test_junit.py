@@ -38,7 +38,7 @@ def test_a_failure_has_all_that_is_known() -> None:
         "no way",
         "script: says 'Hel', Gate('more')",
         "connection 0: asked 1 times, 80 bytes out, 0.100 s, ended by the client, fin",
-        "again: modelplug conformance acme --only GEN-01 --direction async",
+        "again: modelplug conformance acme --only GEN-01 --direction async --seed 7",
     ]
 
 
@@ -49,6 +49,25 @@ def test_what_is_not_claimed_or_expected_is_skipped() -> None:
     )
     skipped = [each.get("message") for each in parsed(found).iter("skipped")]
     assert skipped == ["n/a: no tools", "xfail: cap"]
+
+
+def test_what_is_not_scored_is_skipped() -> None:
+    """Whatever came of it, but for a pass; a property says so."""
+    found = replace(
+        report(cell("GEN-01", verdict="fail", told="no"), cell("GEN-02")), not_scored=("GEN-01",)
+    )
+    tree = parsed(found)
+    assert [each.get("message") for each in tree.iter("skipped")] == ["fail, not scored: no"]
+    sets = [each.get("value") for each in tree.findall(".//property[@name='set']")]
+    assert sets == ["not scored", "2026.1"]
+    assert (tree[0].get("failures"), tree[0].get("skipped")) == ("0", "1")
+
+
+def test_a_warning_of_a_strict_run_is_a_failure() -> None:
+    """In the file as in the exit status."""
+    found = report(cell("GEN-01", verdict="warn", told="hm"))
+    found = replace(found, conditions=replace(found.conditions, strict=True))
+    assert [each.get("type") for each in parsed(found).iter("failure")] == ["warn"]
 
 
 def test_a_warning_fails_nothing() -> None:

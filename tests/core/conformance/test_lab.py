@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from modelplug import Finish
+from modelplug import Finish, ProxyLLMError
+from modelplug.conformance import Asked
 from modelplug.conformance.directions import Direction, Loop
 from modelplug.conformance.lab import Lab, told
 from modelplug.conformance.runner import Subject
 from modelplug.conformance.verdict import NotApplicable, Violation
-from modelplug.testing import Fail, Gate
+from modelplug.testing import Fail, Gate, RawRequest
+from tests.core.conformance.reference import Codec
 
 
 @pytest.fixture
@@ -60,3 +62,36 @@ def test_a_connection_that_stays_is_a_violation(lab: Lab) -> None:
         stream.close()
     lab.expect_gone(lab.exchanges[0])
     assert told(lab.exchanges)[0].startswith("connection 0: asked 1 times")
+
+
+def test_a_question_that_cant_be_read_is_the_plugins_fault(lab: Lab) -> None:
+    """Its harness is right to refuse it, and says why."""
+
+    class Deaf(Codec):
+        def asked(self, request: RawRequest) -> Asked:
+            """Nothing that it could know."""
+            raise ValueError("half a question")
+
+    lab.harness = replace(lab.harness, codec=Deaf())
+    lab.play("Hello", Finish(), question="hi")
+    with lab.client() as client, pytest.raises(ProxyLLMError):
+        lab.ask(client)
+    assert lab.script[1:] == ["can't read what it was asked: half a question"]
+    with pytest.raises(Violation, match="the service can't read what it was asked: half a quest"):
+        lab.asked()
+
+
+def test_without_a_wire_there_is_no_other_service(installed: Path) -> None:
+    """Nor anything else that needs an address; and what was seen are calls and pieces."""
+    subject = Subject.of("reference-inprocess")
+    with (
+        Loop.running() as loop,
+        Lab(subject.backend, subject.harness, direction=Direction("async", loop)) as lab,
+    ):
+        with pytest.raises(NotApplicable, match="nothing goes over a wire: there is no other"):
+            lab.another()
+        lab.answer("Hello", Finish())
+        lab.expect_gone(lab.exchanges[0])
+        (line,) = told(lab.exchanges, wired=lab.upstream.wired)
+    assert line.startswith("call 0: asked 1 times, 2 pieces out")
+    assert line.endswith("ended by the client, generator")

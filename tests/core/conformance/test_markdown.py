@@ -13,6 +13,7 @@ def test_a_good_report_is_its_level_and_a_table() -> None:
         "## Conformance of acme: complete",
         "",
         "modelplug-acme 1.5: 2 checks, 3 cells, 0.8 s.",
+        "Set 2026.1, kit 0.1.0; CPython 3.11.7, Linux x86\\_64, seed 7, quantum 0.25 s, 3 runs.",
         "",
         "| area | · n/a | ✓ pass |",
         "| --- | ---: | ---: |",
@@ -26,7 +27,20 @@ def test_a_failure_can_be_unfolded() -> None:
     told = markdown(report(cell("GEN-01", verdict="fail", told="an error")))
     assert "<details><summary>✗ <b>GEN-01\\[async\\]</b> \nfail: an error</summary>" in told
     assert "- rule: The rule of GEN-01 holds." in told
-    assert "- again: `modelplug conformance acme --only GEN-01 --direction async`" in told
+    assert "- again: `modelplug conformance acme --only GEN-01 --direction async --seed 7`" in told
+
+
+def test_side_badges_and_what_is_not_scored_are_named() -> None:
+    """Each on a line, where there are any."""
+    seen = replace(
+        report(cell("FEA-19"), cell("GEN-01", verdict="fail")),
+        claims={"images": "native"},
+        not_scored=("GEN-01",),
+    )
+    told = markdown(seen).splitlines()
+    assert "Side badges: Vision." in told
+    assert "Not in the set, so not scored: GEN-01." in told
+    assert "<details>" not in markdown(seen)
 
 
 def test_text_is_nothing_but_text() -> None:

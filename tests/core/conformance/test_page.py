@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 from modelplug.conformance.page import page
@@ -90,6 +91,47 @@ def test_rows_know_their_level_and_whether_they_are_bad() -> None:
     text = page([ONE])
     assert '<tr class="row" data-level="core" data-bad>' in text
     assert '<tr class="row" data-level="complete">' in text
+
+
+def test_a_card_says_what_the_level_stands_on() -> None:
+    """Set, kit and plugin, the side badges, and where the run was made."""
+    seen = replace(report(cell("FEA-19")), claims={"images": "native"})
+    text = page([seen])
+    assert "level: complete<" in text
+    assert "set 2026.1 · kit 0.1.0 · acme 1.5" in text
+    assert "✓ Vision" in text
+    assert "modelplug-acme; CPython 3.11.7, Linux x86_64, seed 7" in text
+
+
+def test_what_was_cut_short_has_no_level() -> None:
+    """The card says why."""
+    assert "no level: something was left out" in page([replace(OTHER, asked=None)])
+
+
+def test_reports_of_one_backend_are_held_against_each_other() -> None:
+    """In the order given: rows that differ can be filtered, and columns tell them apart."""
+    before = report(cell("GEN-01"), cell("GEN-02"))
+    after = replace(report(cell("GEN-01", verdict="fail"), cell("GEN-02")), version="1.10")
+    text = page([before, after])
+    assert text.count(" data-changed>") == 1
+    assert "1 backend, 2 reports." in text
+    assert '<label><input type="checkbox" id="changed">' in text
+    assert text.index(">acme 1.5<") < text.index(">acme 1.10<")
+    assert ">acme 1.5 #1<" in page([before, before])
+
+
+def test_other_backends_have_not_changed() -> None:
+    """There is nothing to filter."""
+    text = page([ONE, OTHER])
+    assert "data-changed" not in text.partition("<script>")[0]
+    assert '<label hidden><input type="checkbox" id="changed">' in text
+
+
+def test_a_check_that_is_not_scored_is_marked() -> None:
+    """In its row; the card has how many there are."""
+    text = page([replace(ONE, not_scored=("GEN-01",))])
+    assert text.count(">not scored</span>") == 1
+    assert "<span>1 checks not scored</span>" in text
 
 
 def test_many_backends_have_a_mark_each() -> None:

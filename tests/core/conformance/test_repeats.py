@@ -10,6 +10,7 @@ def test_runs_that_agree_are_one() -> None:
     """The verdict is theirs."""
     runs = [report(cell("GEN-01", verdict="fail", told="no")) for _ in range(3)]
     assert merged(runs) == runs[0]
+    assert merged(runs[:2]).conditions.repeat == 2
 
 
 def test_what_differs_is_flaky() -> None:

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from modelplug.conformance.report import Report, ReportError, catalogue, worst
+from modelplug.capabilities import Support
+from modelplug.conformance.check import Profile
+from modelplug.conformance.report import Cell, Report, ReportError, catalogue, worst
 from modelplug.conformance.verdict import Verdict
-from tests.core.conformance.samples import cell, report, rule
+from tests.core.conformance.samples import CONDITIONS, cell, report, rule
 
 CHECKS = (
     rule("GEN-01"),
@@ -78,14 +80,99 @@ def test_a_cell_says_how_to_run_it_again() -> None:
     found = report(cell("GEN-01", "sync"), cell("REG-01", "-"))
     again = [found.again(each) for each in found.cells]
     assert again == [
-        "modelplug conformance acme --only GEN-01 --direction sync",
-        "modelplug conformance acme --only REG-01",
+        "modelplug conformance acme --only GEN-01 --direction sync --seed 7",
+        "modelplug conformance acme --only REG-01 --seed 7",
     ]
+
+
+def test_the_command_has_what_is_not_as_usual() -> None:
+    """The distribution that was named, the quantum, the seed, and how often where it is flaky."""
+    conditions = replace(CONDITIONS, dist="acme-fork", quantum=0.1, strict=True)
+    found = replace(report(cell("GEN-01", "sync", "flaky")), conditions=conditions)
+    assert found.again(found.cells[0]) == (
+        "modelplug conformance acme@acme-fork --only GEN-01 --direction sync"
+        " --quantum 0.1 --seed 7 --strict --repeat 3"
+    )
+
+
+@pytest.mark.parametrize(
+    ("level", "repeat", "is_sure"),
+    [
+        ("streaming", 1, True),
+        ("resilient", 1, False),
+        ("complete", 2, False),
+        ("complete", 3, True),
+    ],
+)
+def test_from_resilient_on_a_level_takes_three_runs(
+    level: Profile, repeat: int, is_sure: bool
+) -> None:
+    """It is shown all the same, and that one isn't sure of it yet."""
+    found = replace(levels(), asked=level, conditions=replace(CONDITIONS, repeat=repeat))
+    assert (found.level, found.is_sure) == (level, is_sure)
+
+
+@pytest.mark.parametrize("verdict", ["fail", "flaky", "warn"])
+def test_what_is_not_scored_counts_for_nothing(verdict: Verdict) -> None:
+    """Neither for the level nor for the status; it is remarked upon."""
+    found = replace(levels(core=verdict), not_scored=("GEN-01",))
+    assert (found.level, found.status, found.failures) == ("complete", 0, [])
+    assert found.remarks == [found.cells[0]]
+
+
+def test_a_harness_at_fault_counts_in_any_case() -> None:
+    """What else the run says is worth nothing."""
+    assert replace(levels(core="harness"), not_scored=("GEN-01",)).status == 3
+
+
+def test_warnings_may_be_failures() -> None:
+    """If the run is strict; what the baseline expects stays as it is."""
+    warned = replace(levels(resilient="warn"), conditions=replace(CONDITIONS, strict=True))
+    known = replace(levels(resilient="xfail"), conditions=replace(CONDITIONS, strict=True))
+    assert (warned.status, warned.failures, warned.remarks) == (1, [warned.cells[2]], [])
+    assert (known.status, known.remarks) == (0, [known.cells[2]])
+
+
+THOUGHTS = (cell("FEA-16"), cell("FEA-17"))
+
+
+@pytest.mark.parametrize(
+    ("cells", "claim", "reached"),
+    [
+        (THOUGHTS, "native", ["reasoning"]),
+        (THOUGHTS, "emulated", ["reasoning"]),
+        (THOUGHTS, "unsupported", []),
+        ((THOUGHTS[0], cell("FEA-17", verdict="n/a")), "native", []),
+        ((THOUGHTS[0], cell("FEA-17", verdict="xfail")), "native", []),
+        ((cell("GEN-01"),), "native", []),
+    ],
+    ids=["claimed", "emulated", "not claimed", "n/a", "xfail", "not looked at"],
+)
+def test_a_side_badge_is_claimed_and_passes(
+    cells: tuple[Cell, ...], claim: Support, reached: list[str]
+) -> None:
+    """In all its checks; those that didn't apply are no proof."""
+    assert replace(report(*cells), claims={"reasoning": claim}).sides == reached
+
+
+def test_a_side_badge_needs_a_whole_run() -> None:
+    """Part of one gives none, and what isn't scored doesn't count."""
+    found = replace(report(*THOUGHTS), claims={"reasoning": "native"})
+    assert replace(found, asked=None).sides == []
+    assert replace(found, asked="core").sides == []
+    assert replace(found, not_scored=("FEA-16", "FEA-17")).sides == []
 
 
 def test_a_report_comes_back_as_it_was() -> None:
     """By way of JSON."""
-    given = replace(levels(core="fail"), stale=(cell("GEN-09", "-", "stale"),), asked="core")
+    given = replace(
+        levels(core="fail"),
+        stale=(cell("GEN-09", "-", "stale"),),
+        asked="core",
+        not_scored=("FLT-01",),
+        claims={"tools": "native"},
+        conditions=replace(CONDITIONS, strict=True, dist="x"),
+    )
     told = json.loads(json.dumps(given.to_dict()))
     assert json.dumps(Report.from_dict(told).to_dict()) == json.dumps(given.to_dict())
 
@@ -108,7 +195,7 @@ def test_a_check_that_was_read_looks_no_more() -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"schema": 2}, "schema is 2, and this modelplug reads 1"),
+        ({"schema": 1}, "schema is 1, and this modelplug reads 2"),
         ({"schema": None}, "no report of the conformance kit"),
         ({"backend": 7}, "broken at backend"),
         ({"cells": [{"check": "GEN-01"}]}, "broken at cells.0.direction"),

@@ -14,6 +14,8 @@ from modelplug.conformance.lab import Lab
 from modelplug.conformance.report import Cell
 from modelplug.conformance.runner import Subject, all_checks, run
 from modelplug.conformance.verdict import NotApplicable, Untestable, Verdict, Violation
+from modelplug.registry import Registry
+from tests.support.dists import install, on_path
 
 ONE = next(check for check in all_checks() if check.id == "STR-02")
 
@@ -76,6 +78,29 @@ def test_progress_is_told_cell_by_cell(installed: Path) -> None:
     assert [cell.direction for cell in seen] == ["async-stream", "sync-stream"]
 
 
+def test_a_seed_makes_the_same_choices(installed: Path) -> None:
+    """Each cell has its own, whatever is looked at beside it; the report has the seed."""
+    seen: list[object] = []
+    check = made(lambda lab: seen.append(lab.account))
+    other = replace(check, id="STR-98")
+    subject = Subject.of("reference")
+    reports = [
+        run(subject, checks, seed=seed)
+        for checks, seed in (([other, check], 7), ([check], 7), ([check], 8))
+    ]
+    beside, one, same, different = seen
+    assert one == same
+    assert len({str(each) for each in (beside, one, different)}) == 3
+    assert [each.conditions.seed for each in reports] == [7, 7, 8]
+    assert run(subject, []).conditions.seed is not None
+
+
+def test_a_report_has_what_the_plugin_claims(installed: Path) -> None:
+    """Of the model that is checked, by capability."""
+    claims = run(Subject.of("reference"), []).claims
+    assert (claims["tools"], claims["images"]) == ("native", "unsupported")
+
+
 def test_other_assertions_can_be_given(installed: Path) -> None:
     """For the tests of the kit."""
 
@@ -87,10 +112,14 @@ def test_other_assertions_can_be_given(installed: Path) -> None:
     assert {cell.verdict for cell in report.cells} == {"pass"}
 
 
-def test_a_subject_has_a_harness(installed: Path) -> None:
+def test_a_subject_has_a_harness(
+    installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Who has none is told whose it is to write one."""
     assert Subject.of("reference").backend.name == "reference"
     with pytest.raises(BackendNotFoundError):
         Subject.of("nobody")
-    with pytest.raises(WrongUseError, match="no conformance harness"):
-        Subject.of("echo")
+    install(tmp_path, backends={"made-up": "made_up"})
+    monkeypatch.setattr("modelplug.conformance.runner.registry", Registry)
+    with on_path(tmp_path), pytest.raises(WrongUseError, match="no conformance harness"):
+        Subject.of("made-up")

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 
 from modelplug import Delta, Finish
+from modelplug.conformance import Cassette
 from modelplug.conformance.wording import MARK, Wording, escaped
 from modelplug.testing import Fail, RawRequest
+from tests.core.conformance import reference_inprocess
 from tests.core.conformance.reference import Codec
+from tests.core.conformance.test_cassette import FILE
 
 QUESTION = RawRequest(target="/", body=b'{"messages": [], "model": "m", "params": {}, "tools": []}')
 
@@ -53,3 +56,20 @@ def test_escaped_json_says_the_same() -> None:
     message = json.dumps({"text": "wörld 😀"}, ensure_ascii=False).encode()
     assert escaped(message) == rb'{"text": "w\u00f6rld \ud83d\ude00"}'
     assert json.loads(escaped(message)) == json.loads(message)
+
+
+def test_names_of_sessions_tell_nothing_apart() -> None:
+    """Recordings draw one for each answer."""
+    wording = Wording(Cassette(FILE))
+    assert wording.says(Finish()) != wording.says(Finish())
+    assert not wording.tells_apart(Finish(), Finish())
+    assert wording.tells_apart(Finish("length"), Finish())
+
+
+def test_objects_go_out_as_they_are() -> None:
+    """In process nothing is in bytes; what can be said is seen in what is shown of an object."""
+    wording = Wording(reference_inprocess.Codec())
+    wording.rewrite = lambda message: b"changed"
+    assert wording.encoder(QUESTION).delta(Delta("a"))[0]["text"] == "a"
+    assert wording.can_say(Delta(MARK))
+    assert not wording.can_say(Delta(extra={"novelty": MARK}))

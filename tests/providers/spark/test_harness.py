@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from modelplug.conformance import Account
-from modelplug.conformance.runner import Subject
+import modelplug_spark.client
+from modelplug.conformance import Account, Cassette, Harness
+from modelplug.conformance.check import Check
+from modelplug.conformance.runner import Subject, all_checks, run
+from modelplug.conformance.selfcheck import self_checked
 from modelplug.testing import RawRequest
 from modelplug_spark.harness import HARNESS, SparkServiceCodec
+from modelplug_spark.signing import date_of, sign
 from tests.providers.spark.wire import encoded, golden
 
 CODEC = SparkServiceCodec()
@@ -37,3 +46,67 @@ def test_the_account_is_the_kits() -> None:
 def test_the_plugin_names_it() -> None:
     """So that the kit finds it."""
     assert Subject.of("spark").harness is HARNESS
+
+
+def test_the_gateway_verifies_what_a_client_sends() -> None:
+    """The key, the secret, the date and the app, each by itself."""
+    account = Account()
+    request = signed(account, at=1_000_000.0)
+    assert CODEC.verify_auth(request, account, 1_000_299.0) is None
+    assert "a valid date" in str(CODEC.verify_auth(request, account, 1_000_301.0))
+    other = replace(account, api_key="other")
+    assert "fail to retrieve credential" in str(CODEC.verify_auth(request, other, 1_000_000.0))
+    other = replace(account, api_secret="other")
+    assert "does not match" in str(CODEC.verify_auth(request, other, 1_000_000.0))
+    other = replace(account, app_id="other")
+    assert "another app" in str(CODEC.verify_auth(request, other, 1_000_000.0))
+
+
+def signed(account: Account, *, at: float) -> RawRequest:
+    """A question, signed at a time."""
+    question: Any = golden("request_minimal")[0]
+    question = {**question, "header": {"app_id": account.app_id}}
+    query = sign(
+        "spark-api.xf-yun.com",
+        "/v3.5/chat",
+        key=account.api_key,
+        secret=account.api_secret,
+        date=date_of(at),
+    )
+    return RawRequest(
+        target=f"/v3.5/chat?{query}",
+        headers={"host": "spark-api.xf-yun.com"},
+        body=encoded(question),
+    )
+
+
+def test_the_clients_clock_can_be_moved() -> None:
+    """And nobody else's."""
+    assert HARNESS.clock is not None
+    with HARNESS.clock(900):
+        moved = vars(modelplug_spark.client)["time"]
+        assert moved.time() - time.time() == pytest.approx(900, abs=5)
+    assert vars(modelplug_spark.client)["time"] is time
+
+
+def taped() -> Harness:
+    """The harness, with golden frames for its codec."""
+    tape = Cassette(Path(__file__).parent / "cassettes" / "spark.toml")
+    return replace(HARNESS, codec=tape, finish_reasons=tape.finish_reasons)
+
+
+@pytest.mark.parametrize("harness", [HARNESS, taped()], ids=["code", "golden frames"])
+def test_the_harness_can_be_trusted(harness: Harness) -> None:
+    """As the kit asks before anything else."""
+    assert [cell.told for cell in self_checked(harness) if cell.told] == []
+
+
+STREAMING = [each for each in all_checks() if each.profile == "streaming"]
+
+
+@pytest.mark.parametrize("check", STREAMING, ids=lambda check: str(check.id))
+def test_golden_frames_take_it_through_the_streaming_checks(check: Check) -> None:
+    """Frames that somebody else has recorded, and not the codec that shares ours."""
+    subject = replace(Subject.of("spark"), harness=taped())
+    for cell in run(subject, [check], quantum=0.1).cells:
+        assert cell.verdict in ("pass", "n/a"), cell.told

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import gc
+import sys
+import time
 import warnings
 
 from modelplug.client import ProxyLLMClient
+from modelplug.conformance.apart import apart
 from modelplug.conformance.calls import Outcome, Running, leave, logged
 from modelplug.conformance.check import check
 from modelplug.conformance.directions import STREAMS
 from modelplug.conformance.lab import Lab
-from modelplug.conformance.verdict import Violation
+from modelplug.conformance.verdict import NotApplicable, Violation
 from modelplug.delta import Finish
 from modelplug.errors import ProxyLLMError
 from modelplug.testing.exchange import Exchange
-from modelplug.testing.steps import Drip, Gate, Hang, Step
+from modelplug.testing.steps import Drip, Gate, Hang
 
 # The clocks of all these checks are the usual ones, far longer than any wait here: a clock that
 # ran out would close the connection, and hide that cancelling didn't.
@@ -57,8 +60,7 @@ def cancelled_is_cancelled(lab: Lab) -> None:
 )
 def cancelled_before_an_answer(lab: Lab) -> None:
     """Cancelling closes the connection in the handshake too, and while no answer has begun."""
-    phases: list[Step] = [Gate("never"), Hang()]
-    for number, step in enumerate(phases):
+    for number, (step,) in enumerate(lab.possible((Gate("never"),), (Hang(),))):
         lab.play(step)
         with lab.client() as client:
             asking = Running(lab.direction, client)
@@ -183,6 +185,24 @@ def cancelling_a_whole_answer(lab: Lab) -> None:
     with lab.client() as client:
         _cancelled_at_gate(lab, client)
         lab.expect_gone(lab.exchanges[-1])
+
+
+@check("CAN-13", "Ctrl-C", profile="resilient", must=False, directions=("sync-stream", "sync"))
+def ctrl_c(lab: Lab) -> None:
+    """Ctrl-C in a sync call is a KeyboardInterrupt, closes its connection and leaves no thread."""
+    if sys.platform == "win32":
+        raise NotApplicable("no process can press Ctrl-C for one other process here")
+    with apart(lab, "interrupt", ["hello", Finish()], ["first", Gate("never")]) as process:
+        process.next("asking")
+        process.wait_reached("never")
+        time.sleep(lab.quantum)  # until it waits for more
+        process.interrupt()
+        told = process.next("interrupted")
+        lab.expect.equal("what came of Ctrl-C", "KeyboardInterrupt", told["raised"])
+        if lab.upstream.wired:
+            lab.expect_gone(lab.exchanges[-1])
+        lab.expect.that(told["gone"], "the call that was interrupted went on in the library")
+        lab.expect.equal("threads of a call that was interrupted", [], told["threads"])
 
 
 def _cancelled_at_gate(lab: Lab, client: ProxyLLMClient, *, times: int = 1) -> Running:

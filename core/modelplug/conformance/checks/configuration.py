@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from copy import deepcopy
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from modelplug.conformance.canaries import expect_hidden, on_wire
 from modelplug.conformance.check import check
 from modelplug.conformance.harness import Account
 from modelplug.conformance.lab import Lab
+from modelplug.conformance.mute import origin
 from modelplug.conformance.verdict import NotApplicable, Violation
 from modelplug.delta import Finish
 from modelplug.errors import (
@@ -38,7 +40,7 @@ def arguments_before_variables(lab: Lab) -> None:
     variables = _variables(lab)
     shown = _shown_on_wire(lab)
     other = Account()
-    elsewhere = _as_variables(lab, "ws://127.0.0.1:9", other)
+    elsewhere = _as_variables(lab, origin(lab.upstream, "127.0.0.1:9"), other)
     with _environment(elsewhere):
         lab.answer(*_ANSWER)
     expect_hidden(lab, {"a request, though another was given": _last_on_wire(lab)}, other)
@@ -149,6 +151,41 @@ def addresses(lab: Lab) -> None:
     _expect_not_unencrypted(lab, base)
 
 
+_PROXY_VARIABLES = ("http", "https", "all", "ws", "wss", "socks")
+"""Schemes that have a variable for their proxy, in capitals or not."""
+
+
+@check("CFG-08", "proxies", profile="resilient", must=False)
+def proxies(lab: Lab) -> None:
+    """A proxy is used if it is asked for, or refused; one that only the environment has isn't.
+
+    A client that passed over its http_proxy would go round what its network prescribes.
+    """
+    if not lab.upstream.wired:
+        raise NotApplicable("nothing goes over a wire")
+    with lab.another() as proxy:
+        proxy.play(*_ANSWER, times=None)
+        address = "http://" + urlsplit(proxy.url).netloc
+        names = [f"{scheme}_proxy" for scheme in _PROXY_VARIABLES]
+        there = dict.fromkeys((*names, *map(str.upper, names)), address)
+        with _environment({**there, "no_proxy": "", "NO_PROXY": ""}):
+            lab.answer(*_ANSWER)
+        lab.expect.equal("connections to a proxy of the environment's", 0, len(proxy.exchanges))
+        before = len(lab.exchanges)
+        lab.play(*_ANSWER)
+        try:
+            with lab.made(http_proxy=address) as client:
+                lab.ask(client)
+        except ProxyLLMError as error:
+            if isinstance(error, ConfigError):
+                lab.expect.that("proxy" in str(error), f"the error doesn't name it: {error}")
+        else:
+            told = "a client with an http_proxy asked without it, and said nothing"
+            lab.expect.that(len(proxy.exchanges), told)
+        if not proxy.exchanges:
+            lab.expect.equal("connections past the http_proxy", before, len(lab.exchanges))
+
+
 @check("CFG-09", "round trip", profile="core", directions=())
 def round_trip(lab: Lab) -> None:
     """A client's params make the same client again; as text they hide secrets, and make none."""
@@ -163,6 +200,46 @@ def round_trip(lab: Lab) -> None:
     for name in given:
         what = f"a client of a dump, with its masked {name}"
         _refused(lab, InvalidCredentialError, {name: masked[name]}, what=what)
+
+
+@check("CFG-10", "a configuration of its own", profile="core")
+def a_configuration_of_its_own(lab: Lab) -> None:
+    """What a caller changes in what it gave, once a client is made, is nothing to the client."""
+    usual: dict[str, Any] = {"temperature": 0.5, "max_new_tokens": 16, "stop": ["END"]}
+    defaults = {name: value for name, value in usual.items() if lab.claims(name)}
+    _expect_kept(lab, "the defaults", {"defaults": defaults})
+    for name in _options(lab):
+        for value in _MUTABLE:
+            given: dict[str, Any] = {name: deepcopy(value)}
+            try:
+                lab.made(**given).close()
+            except ProxyLLMError:
+                continue
+            _expect_kept(lab, f"the option {name}", given)
+
+
+_MUTABLE: tuple[object, ...] = ({"a": ["b"]}, ["a"], [["a"]], [{"a": "b"}])
+"""What an option may take, and its caller change later."""
+
+
+def _expect_kept(lab: Lab, what: str, given: dict[str, Any]) -> None:
+    with lab.made(**given) as client:
+        try:
+            before = lab.sent("hi", client)
+        except ProxyLLMError:
+            return  # a value of the kit's own that means nothing to the service
+        _spoil(given)
+        told = f"what is sent once a caller has changed {what} that it gave"
+        lab.expect.equal(told, before, lab.sent("hi", client))
+
+
+def _spoil(value: Any) -> None:
+    """Change all that can be changed in a value, deep down first."""
+    for name, part in list(value.items() if isinstance(value, dict) else enumerate(value)):
+        if isinstance(part, dict | list):
+            _spoil(part)
+        else:
+            value[name] = "END2" if isinstance(part, str) else 1
 
 
 @check("CFG-11", "two clients, two accounts", profile="core")
@@ -227,7 +304,7 @@ def _refused(
 def _variables(lab: Lab) -> dict[str, str]:
     """What the harness gives, as variables; NotApplicable if they can't say it all."""
     variables = _as_variables(lab, lab.upstream.url, lab.account)
-    fields = {_full(name) for name in lab.harness.params("ws://127.0.0.1:9", lab.account)}
+    fields = {_full(name) for name in lab.harness.params(lab.upstream.url, lab.account)}
     credentials = fields.intersection((*_SECRETS, "proxy_api_app_id"))
     if not credentials or not credentials <= set(lab.backend.environment):
         raise NotApplicable("the backend names no variables for its credentials")
@@ -291,7 +368,7 @@ def _path(lab: Lab, base: str) -> str:
 
 def _expect_not_downgraded(lab: Lab, base: str) -> None:
     """Where encryption is asked for, a service without it is sent nothing."""
-    secure = base.replace("ws://", "wss://", 1)
+    secure = base.replace("://", "s://", 1)
     before = len(lab.exchanges)
     with lab.made(**_given(lab, {"proxy_api_base": secure})) as client:
         what = "a call to an encrypted address where nothing is encrypted"

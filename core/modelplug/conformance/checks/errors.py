@@ -145,14 +145,18 @@ def unknown_codes(lab: Lab) -> None:
 @check("ERR-11", "failing at first", profile="core", directions=STREAMS)
 def failing_at_first(lab: Lab) -> None:
     """A failure before the first delta is raised where the first output is asked for."""
-    for step in _early(lab):
-        each = failed(lab, step, what=named(step))
+    for steps in lab.possible(*_EARLY):
+        each = failed(lab, *steps, what=named(*steps))
         lab.expect.equal(f"{each.what}: the outputs before the error", 0, len(each.outputs))
 
 
-def _early(lab: Lab) -> list[Step]:
-    fails: list[Step] = [Fail(kind) for kind in expressible(lab, "bad_request", "server", "auth")]
-    return [*fails, Status(503), HangUp()]
+_EARLY: tuple[tuple[Step], ...] = (
+    (Fail("bad_request"),),
+    (Fail("server"),),
+    (Fail("auth"),),
+    (Status(503),),
+    (HangUp(),),
+)
 
 
 @check("ERR-12", "failing in the middle", profile="core")
@@ -186,10 +190,8 @@ def never_as_text(lab: Lab) -> None:
 @check("ERR-14", "no answer twice", profile="resilient")
 def no_answer_twice(lab: Lab) -> None:
     """Once a piece of an answer was given out, the question isn't asked again unasked."""
-    ends: list[tuple[Step, ...]] = [(CUT, Reset()), (HangUp(),)]
-    if "overloaded" not in lab.harness.cannot_express:
-        ends.append((Fail("overloaded"),))
-    for steps in ends:
+    ends = ((CUT, Reset()), (HangUp(),), (Fail("overloaded"),), (Fail("server"),))
+    for steps in lab.possible(*ends):
         _expect_asked_once(lab, *BEGUN, *steps)
 
 
@@ -200,9 +202,9 @@ def asks_once(lab: Lab) -> None:
     To try again is its caller's choice, and two who do so multiply.
     """
     kinds = expressible(lab, "auth", "bad_request", "rate_limit", "overloaded", "server")
-    steps: list[Step] = [*map(Fail, kinds), Status(503), Reset()]
-    for step in steps:
-        _expect_asked_once(lab, step)
+    steps: list[Step] = [*map(Fail, kinds), Status(503), Reset(), HangUp()]
+    for each in lab.possible(*([step] for step in steps)):
+        _expect_asked_once(lab, *each)
 
 
 def _expect_asked_once(lab: Lab, *steps: Step) -> None:
@@ -268,7 +270,7 @@ def one_family(lab: Lab) -> None:
 
     No library's exception comes out, neither raw nor as a bug of the plugin's.
     """
-    for steps in _FAULTS:
+    for steps in lab.possible(*_FAULTS):
         each = failed(lab, *steps, what=named(*steps))
         cause = each.error.__cause__
         told = f"{each.what}: {each.error} ({type(cause).__name__ if cause else 'no cause'})"
@@ -276,6 +278,8 @@ def one_family(lab: Lab) -> None:
 
 
 _FAULTS: tuple[tuple[Step, ...], ...] = (
+    (Fail("server"),),
+    (*BEGUN, Fail("server")),
     (Refuse(),),
     (Status(503),),
     (HangUp(),),
@@ -293,8 +297,7 @@ _FAULTS: tuple[tuple[Step, ...], ...] = (
 @check("ERR-19", "errors travel", profile="resilient")
 def errors_travel(lab: Lab) -> None:
     """Errors pickle and copy with all that they hold, as they must between processes."""
-    kinds = expressible(lab, "auth", "rate_limit", "content_filter_output", "unknown_code")
-    for steps in ((*BEGUN, CutFrame()), (Status(502),), *((*BEGUN, Fail(kind)) for kind in kinds)):
+    for steps in lab.possible(*_TRAVELLERS):
         each = failed(lab, *steps, what=named(*steps))
         for manner, there in _JOURNEYS.items():
             try:
@@ -304,6 +307,17 @@ def errors_travel(lab: Lab) -> None:
                 raise Violation(f"{each.what}: the error can't be {manner}: {told}") from error
             _expect_same(lab, each, arrived, manner)
 
+
+_TRAVELLERS: tuple[tuple[Step, ...], ...] = (
+    (*BEGUN, HangUp()),
+    (*BEGUN, CutFrame()),
+    (Status(502),),
+    (*BEGUN, Fail("auth")),
+    (*BEGUN, Fail("rate_limit")),
+    (*BEGUN, Fail("content_filter_output")),
+    (*BEGUN, Fail("server")),
+    (*BEGUN, Fail("unknown_code")),
+)
 
 _JOURNEYS: Mapping[str, Callable[[ProxyLLMError], object]] = {
     "pickled": lambda error: pickle.loads(pickle.dumps(error)),  # noqa: S301  # its own bytes

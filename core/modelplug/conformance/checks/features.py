@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias, get_args
 
 from modelplug.capabilities import REQUEST_CAPABILITIES, Support
@@ -100,16 +101,59 @@ def usage(lab: Lab) -> None:
 @check("FEA-02", "finish reasons", profile="core")
 def finish_reasons(lab: Lab) -> None:
     """The finish reason is what the service said, and a word that is new to the plugin is other."""
-    for reason in get_args(FinishReason):
-        if reason == "stop" or lab.wording.tells_apart(Finish(reason), Finish("stop")):
-            output = lab.answer("hi", Finish(reason))
-            told = f"the finish reason where the service said {reason}"
-            lab.expect.equal(told, reason, output.finish_reason)
+    for end, reason in _ends(lab):
+        output = lab.answer("hi", end)
+        said = end.raw or end.reason
+        told = f"the finish reason where the service said {said}"
+        lab.expect.equal(told, reason, output.finish_reason)
+        if end.raw:
+            lab.expect.equal("the service's own word", end.raw, output.raw_finish_reason)
     unheard = Finish("other", raw="unheard-of")
-    if lab.wording.tells_apart(unheard, Finish("stop")):
+    if lab.harness.finish_reasons != {} and lab.wording.tells_apart(unheard, Finish("stop")):
         output = lab.answer("hi", unheard)
         lab.expect.equal("the finish reason for a new word", "other", output.finish_reason)
-        lab.expect.equal("the service's own word", "unheard-of", output.raw_finish_reason)
+        if lab.wording.tells_apart(unheard, Finish("other")):
+            lab.expect.equal("the service's own word", "unheard-of", output.raw_finish_reason)
+
+
+def _ends(lab: Lab) -> list[tuple[Finish, FinishReason]]:
+    """Ends that the service says, and the finish reason that each is to come as.
+
+    They are what the harness declares, or else those that its codec has words of their own for.
+    A service that says no more than that it is done means ``stop``, whatever it meant.
+    """
+    declared = lab.harness.finish_reasons
+    if declared:
+        return [(Finish(reason, raw=raw), reason) for raw, reason in declared.items()]
+    ends: list[tuple[Finish, FinishReason]] = [(Finish("stop"), "stop")]
+    for reason in get_args(FinishReason):
+        if declared is not None:
+            if reason in ("length", "content_filter"):
+                ends.append((Finish(reason), "stop"))
+        elif reason != "stop" and lab.wording.tells_apart(Finish(reason), Finish("stop")):
+            ends.append((Finish(reason), reason))
+    return ends
+
+
+@check("FEA-21", "parts of the usage", profile="complete", must=False, needs="usage")
+def parts_of_the_usage(lab: Lab) -> None:
+    """Tokens that came from a cache, or were thinking, are told, and are part of the totals."""
+    plain = Usage(prompt_tokens=11, completion_tokens=7, total_tokens=18)
+    parts = {"cached_tokens": 5, "reasoning_tokens": 3}
+    told = [
+        name
+        for name, tokens in parts.items()
+        if lab.wording.tells_apart(
+            Finish(usage=replace(plain, **{name: tokens})),  # type: ignore[arg-type]  # all are int
+            Finish(usage=plain),
+        )
+    ]
+    if not told:
+        raise NotApplicable("the service doesn't tell the parts of a usage")
+    given = replace(plain, **{name: parts[name] for name in told})  # type: ignore[arg-type]
+    heard = lab.answer("hi", Finish(usage=given)).usage
+    for name in ("prompt_tokens", "completion_tokens", "total_tokens", *told):
+        lab.expect.equal(f"the {name}", getattr(given, name), getattr(heard, name, None))
 
 
 # ----------------------------------------------------------------------------- parameters
@@ -306,10 +350,14 @@ def _expect_dialogue(lab: Lab, turns: Turns, heard: Turns) -> None:
 @check("FEA-09", "long histories", profile="core")
 def long_histories(lab: Lab) -> None:
     """A long history is sent whole: a plugin trims nothing of its own accord."""
-    turns = [(("user", "assistant")[number % 2], f"turn {number}.") for number in range(201)]
+    filler = " and so on" * 50  # long in characters, too, by which some trim
+    turns = [
+        (("user", "assistant")[number % 2], f"turn {number}{filler}.") for number in range(201)
+    ]
     heard = lab.sent(_messages(turns)).messages
     lab.expect.equal("how many of 201 turns were sent", 201, len(heard))
-    lab.expect.equal("the turns that were sent", turns, [*map(tuple, heard)])
+    changed = [number for number, turn in enumerate(turns) if tuple(heard[number]) != turn]
+    lab.expect.equal("the numbers of the turns that were sent otherwise", [], changed)
 
 
 # ---------------------------------------------------------------------------------- tools
@@ -382,6 +430,9 @@ def _expect_called(lab: Lab, first: ToolCallDelta, *more: str) -> None:
 
 _RESULT: Turns = (("user", "weather?"), ("assistant", "a moment"), ("tool", "it rains"))
 
+_RESULTS: Turns = (*_RESULT, ("tool", "error: no such clock"), ("tool", "it's noon"))
+"""Those of several calls, of which one failed; their order is that of the calls."""
+
 
 def _refuses_results(lab: Lab) -> None:
     turns = _messages(_RESULT)
@@ -390,9 +441,56 @@ def _refuses_results(lab: Lab) -> None:
 
 @check("FEA-13", "tool results", profile="complete", needs="tool_role", twin=_refuses_results)
 def tool_results(lab: Lab) -> None:
-    """What a tool gave is sent under its own role, in its place."""
-    heard = lab.sent(_messages(_RESULT)).messages
-    lab.expect.equal("the turns that were sent", [*_RESULT], [*map(tuple, heard)])
+    """What a tool gave is sent under its own role, in its place, whether it failed or not."""
+    for turns in (_RESULT, _RESULTS):
+        heard = lab.sent(_messages(turns)).messages
+        lab.expect.equal("the turns that were sent", [*turns], [*map(tuple, heard)])
+
+
+# ------------------------------------------------------------------------------ formats
+
+_SCHEMA: Mapping[str, object] = {
+    "type": "object",
+    "properties": {"天": {"type": "string", "enum": ["Köln", "北京"]}},
+    "required": ["天"],
+    "additionalProperties": False,
+}
+
+_FORMATS: Sequence[Mapping[str, object]] = (
+    {"type": "json_object"},
+    {"type": "json_schema", "json_schema": {"name": "sky", "strict": True, "schema": _SCHEMA}},
+)
+
+
+def _refuses_formats(lab: Lab) -> None:
+    for wanted in _FORMATS:
+        what = f"a response_format ({wanted['type']}), not claimed"
+        lab.refused(_wish(response_format=wanted), UnsupportedOptionError, what=what)
+
+
+@check(
+    "FEA-18",
+    "formats of answers",
+    profile="complete",
+    needs="response_format",
+    twin=_refuses_formats,
+)
+def formats_of_answers(lab: Lab) -> None:
+    """The form that an answer is to have is sent as it was given; a schema may be refused."""
+    usual = lab.sent("hi")
+    for wanted in _FORMATS:
+        before = lab.questions
+        try:
+            heard = lab.sent(_wish(response_format=wanted))
+        except _REFUSALS:
+            lab.expect.equal(f"messages for a {wanted['type']} refused", before, lab.questions)
+            lab.expect.that(wanted is not _FORMATS[0], "every response_format is refused")
+            continue
+        told = f"a response_format of {wanted['type']} wasn't sent"
+        lab.expect.that(heard != usual, told)
+        sent = heard.params.get("response_format")
+        if _support(lab, "response_format") == "native" and sent is not None:
+            lab.expect.equal("the response_format that was sent", wanted, sent)
 
 
 # ------------------------------------------------------------------------ thinking, images
@@ -412,12 +510,17 @@ def reasoning_apart(lab: Lab) -> None:
 def reasoning_only(lab: Lab) -> None:
     """An answer of thinking alone is an answer: with an empty text, and its finish reason."""
     _expect_thinks(lab)
-    end = Finish("length")
+    end, told = _end_by_length(lab)
     output = lab.answer(Delta(reasoning="hm"), end)
     lab.expect.equal("the thinking", "hm", output.reasoning)
     lab.expect.equal("the text of an answer of thinking alone", "", output.text)
-    told = "length" if lab.wording.tells_apart(end, Finish()) else "stop"
     lab.expect.equal("the finish reason", told, output.finish_reason)
+
+
+def _end_by_length(lab: Lab) -> tuple[Finish, FinishReason]:
+    """The end of an answer that is too long, and what it is to come as."""
+    found = [(end, reason) for end, reason in _ends(lab) if reason == "length"]
+    return found[0] if found else (Finish("length"), "stop")
 
 
 def _expect_thinks(lab: Lab) -> None:

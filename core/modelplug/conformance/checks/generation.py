@@ -21,7 +21,7 @@ from modelplug.delta import Delta, Finish, Usage
 from modelplug.errors import BadRequestError
 from modelplug.messages import ModelMessage
 from modelplug.output import ModelOutput
-from modelplug.request import ModelRequest
+from modelplug.request import ModelRequest, ModelRequestContext
 from modelplug.testing.steps import Gate, Noise, Step
 
 _OWN = ("metrics", "request_id", "attempts")
@@ -135,6 +135,24 @@ def converter_honoured(lab: Lab) -> None:
     lab.expect.equal("calls of the converter", 1, recorder.calls)
 
 
+@check("GEN-08", "who asks", profile="complete", must=False)
+def who_asks(lab: Lab) -> None:
+    """What is sent of who asks is of the request itself, and never of one before it."""
+    who = f"somebody-{lab.account.app_id}"
+    first = ModelRequestContext(user_name=who, sys_code=who, conv_uid=who, chat_param=who)
+    with lab.client() as client:
+        lab.sent(ModelRequest(messages="hi", context=first), client)
+        for other in (ModelRequestContext(user_name="another"), ModelRequestContext()):
+            lab.sent(ModelRequest(messages="hi", context=other), client)
+            heard = lab.exchanges[-1]
+            places = {
+                "what the next request sent": b" ".join(heard.messages).decode(errors="replace"),
+                "the address that it asked": heard.target,
+                "its headers": " ".join(heard.headers.values()),
+            }
+            lab.expect.absent("who asked before", [who], places)
+
+
 @check("GEN-09", "model of the request", profile="core")
 def model_of_the_request(lab: Lab) -> None:
     """The model that a request names is asked, not the client's own."""
@@ -154,6 +172,8 @@ def model_of_the_request(lab: Lab) -> None:
 def request_id(lab: Lab) -> None:
     """An output has the service's name for the call, and that holds no credential."""
     output = lab.answer("ok", Finish())
+    if not output.request_id:
+        lab.require_wire("a call of a library needs no name")
     lab.expect.that(output.request_id, "the output has no request id")
     keys = [lab.account.api_key, lab.account.api_secret]
     lab.expect.absent("a credential", keys, {"the request id": output.request_id or ""})
@@ -176,9 +196,9 @@ def large_prompt(lab: Lab) -> None:
     prompt = "".join(f"{number:07d}," for number in range(_LARGE // 8))
     with _logged() as texts:
         heard = lab.sent(prompt)
+    arrived = heard.messages[-1][1] if heard.messages else ""
     lab.expect.that(
-        heard.messages[-1][1] == prompt,
-        f"of {len(prompt)} characters {len(heard.messages[-1][1])} arrived, or others",
+        arrived == prompt, f"of {len(prompt)} characters {len(arrived)} arrived, or others"
     )
     lab.expect.that(
         not any("0000042,0000043" in text for text in texts), "the prompt stands in the log"

@@ -5,22 +5,24 @@ from __future__ import annotations
 import asyncio
 import copy
 import gc
+import os
 import pickle
 import time
 import warnings
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from modelplug.client import ProxyLLMClient
+from modelplug.conformance.apart import apart
 from modelplug.conformance.calls import Outcome, Running
 from modelplug.conformance.check import check
-from modelplug.conformance.directions import Direction, Loop, within
+from modelplug.conformance.directions import STREAMS, Direction, Loop, within
 from modelplug.conformance.lab import Lab
-from modelplug.conformance.verdict import Violation
+from modelplug.conformance.verdict import NotApplicable, Violation
 from modelplug.conformance.watching import held, one_worker, threads, watched
 from modelplug.delta import Finish
 from modelplug.errors import ClientClosedError, LifecycleError, ProxyLLMError
-from modelplug.testing.steps import Fail, Gate
+from modelplug.testing.steps import Fail, Gate, Step
 
 
 class _OwnError(Exception):
@@ -120,7 +122,13 @@ def no_complaints(lab: Lab) -> None:
 @check("LIF-07", "nothing is left", profile="core")
 def nothing_is_left(lab: Lab) -> None:
     """Clients that were used and closed leave no thread, no task and no open file behind."""
-    _expect_nothing_left(lab, _used_and_closed)
+    kept: list[ProxyLLMClient] = []  # an app may keep a closed one: closing lets go, not dropping
+
+    def use_and_close(lab: Lab) -> None:
+        kept.append(_used(lab))
+        kept[-1].close()
+
+    _expect_nothing_left(lab, use_and_close)
 
 
 @check("LIF-08", "dropped clients", profile="resilient", must=False)
@@ -136,7 +144,7 @@ def dropped_clients(lab: Lab) -> None:
 def closed_clients_go(lab: Lab) -> None:
     """A client that was used, closed and dropped is kept alive by nothing."""
     lab.play("hello", Finish(), times=None)
-    reference = _used_and_closed(lab)
+    reference = _used_for_all_and_closed(lab)
 
     def gone() -> bool:
         gc.collect()
@@ -197,6 +205,22 @@ def no_half_copies(lab: Lab) -> None:
             lab.expect.that(named, f"{make.__name__} of a client fails with {told!r}")
 
 
+@check("LIF-13", "forked children", profile="complete", directions=("async", "sync"))
+def forked_children(lab: Lab) -> None:
+    """A forked child's call works or says why not, and a stream of its parent's goes on."""
+    if not hasattr(os, "fork"):
+        raise NotApplicable("this system has no fork")
+    hello: Sequence[Step] = ["hello", Finish()]
+    begun: Sequence[Step] = ["first", Gate("on"), " second", Finish()]
+    with apart(lab, "fork", begun, hello, hello) as process:
+        told = process.next("forked")
+    child = told["child"] or f"nothing within {lab.direction.patience:g} s: it hangs"
+    fine = child == "the text 'hello'" or child.startswith("an error of the contract's")
+    lab.expect.that(fine, f"a call in a forked child ended with {child}")
+    lab.expect.equal("a stream that its process forked under", "first second", told["stream"])
+    lab.expect.equal("the parent's next call", "hello", told["again"])
+
+
 @check("LIF-14", "several loops", profile="core", directions=("async-stream", "async"))
 def several_loops(lab: Lab) -> None:
     """One client serves several event loops, one after the other, also after a cancelled call."""
@@ -247,6 +271,35 @@ def many_at_once(lab: Lab) -> None:
             outcome = each.outcome()
             lab.expect.that(outcome.error is None, f"one of many calls ended with {outcome}")
             lab.expect.equal("the answer to one of many", f"answer to {question}", each.text())
+
+
+@check("LIF-17", "exit with an open stream", profile="resilient", must=False, directions=STREAMS)
+def exit_with_an_open_stream(lab: Lab) -> None:
+    """A program that comes to its end with a stream open ends, at once and well."""
+    with apart(lab, "leave", ["first", Gate("never")]) as process:
+        process.next("left")
+        limit = lab.direction.patience
+        status = process.ended(limit)
+        said = process.said()
+    lab.expect.that(status is not None, f"a program with an open stream went on for {limit:g} s")
+    lab.expect.that(status in (0, None), f"a program with an open stream ended by {status}: {said}")
+
+
+@check("LIF-18", "connections used again", profile="resilient", must=False)
+def connections_used_again(lab: Lab) -> None:
+    """Calls one after the other share a connection or two, where the transport allows it."""
+    calls = 10
+    lab.play("hello", Finish(), times=None)
+    with lab.client() as client:
+        for _ in range(calls):
+            lab.expect.equal("the text", "hello", lab.ask(client)[-1].text)
+    if not lab.upstream.wired:
+        raise NotApplicable("nothing is connected to")
+    headers = {name.lower(): value for name, value in lab.exchanges[0].headers.items()}
+    if headers.get("upgrade", "").lower() == "websocket":
+        raise NotApplicable("the kit's service ends a WebSocket after its answer")
+    used = len({each.connection for each in lab.exchanges})
+    lab.expect.that(used <= 2, f"{calls} calls one after the other took {used} connections")
 
 
 def _expect_closed(lab: Lab, client: ProxyLLMClient, when: str) -> None:
@@ -306,9 +359,12 @@ def _used(lab: Lab) -> ProxyLLMClient:
     return client
 
 
-def _used_and_closed(lab: Lab) -> weakref.ref[ProxyLLMClient]:
-    """One that is no more."""
+def _used_for_all_and_closed(lab: Lab) -> weakref.ref[ProxyLLMClient]:
+    """One that is no more: it was also asked for its models, and for a count of tokens."""
     client = _used(lab)
+    patience = lab.direction.patience
+    lab.direction.loop.run(client.models(), within=patience)
+    lab.direction.loop.run(client.count_token(client.default_model, "hello"), within=patience)
     client.close()
     return weakref.ref(client)
 

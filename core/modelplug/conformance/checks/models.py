@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from modelplug.capabilities import Capabilities, ModelMetadata
-from modelplug.client import ProxyLLMClient
+from modelplug.client import ProxyLLMClient, RequestLike
 from modelplug.configstring import ConfigString, Target
 from modelplug.conformance.check import check
 from modelplug.conformance.lab import Lab
 from modelplug.conformance.verdict import NotApplicable
 from modelplug.delta import Finish
+from modelplug.errors import BadRequestError, ConfigError, ModelNotFoundError
 from modelplug.request import ModelRequest
+
+_NOBODY = "nobody-knows-7f3a"
+"""A model that there isn't."""
 
 
 @check("MOD-01", "models and the default", profile="core", directions=())
@@ -82,6 +88,33 @@ def asks_nobody(lab: Lab) -> None:
             client.metadata(each.model)
             client.capabilities(each.model)
     lab.expect.equal("connections after models()", 0, len(lab.exchanges))
+
+
+@check("MOD-06", "models that there aren't", profile="core", directions=())
+def models_that_there_arent(lab: Lab) -> None:
+    """A model that nobody knows is refused, or asked for by its name; none stands in for it."""
+    target = Target(backend=lab.backend.name, model=_NOBODY)
+    ways: dict[str, Callable[[], str | None]] = {
+        "a client made for": lambda: _asked_by(lab, lab.made(backend=str(target)), "hi"),
+        "a request for": lambda: _asked_by(
+            lab, lab.made(), ModelRequest(model=_NOBODY, messages="hi")
+        ),
+    }
+    for way, ask in ways.items():
+        try:
+            model = ask()
+        except (ModelNotFoundError, ConfigError, BadRequestError):
+            continue
+        if model is None:
+            raise NotApplicable("the service doesn't hear of models")
+        told = f"{way} the model {_NOBODY!r}, which there isn't, asked {model!r} instead"
+        lab.expect.that(_NOBODY in model, told)
+
+
+def _asked_by(lab: Lab, client: ProxyLLMClient, request: RequestLike) -> str | None:
+    """The model that the service is asked for."""
+    with client:
+        return lab.sent(request, client).model
 
 
 def _models(lab: Lab, client: ProxyLLMClient) -> list[ModelMetadata]:

@@ -5,14 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
 
 from modelplug.backend import CONTRACT
 from modelplug.capabilities import CAPABILITY_NAMES, Capabilities
-from modelplug.conformance.alone import Found, alone, plugin_of
+from modelplug.conformance.alone import Found, Neighbour, alone, plugin_of
 from modelplug.conformance.check import check
+from modelplug.conformance.child import AHEAD
 from modelplug.conformance.lab import Lab
 from modelplug.conformance.verdict import NotApplicable
-from modelplug.errors import MissingDependencyError
+from modelplug.errors import (
+    MissingDependencyError,
+    PluginConflictError,
+    PluginIncompatibleError,
+    PluginLoadError,
+)
 from modelplug.plugins import load_attribute
 from modelplug.registry import Registry
 
@@ -39,6 +47,36 @@ def names(lab: Lab) -> None:
     lab.expect.equal("models whose names differ in nothing but case", [], twice)
 
 
+@check("REG-03", "two of one name", profile="core", directions=())
+def two_of_one_name(lab: Lab) -> None:
+    """Beside a rival of the same name there is an error that names both, and each can be picked."""
+    rival = Neighbour(
+        backend=lab.backend.name, dist="modelplug-conformance-rival", source="# never imported\n"
+    )
+    found = _beside(lab, rival)
+    own = plugin_of(lab).dist
+    told = f"{PluginConflictError.__name__}: "
+    loud = all(each in found["plain"] for each in (told, rival.dist, own))
+    lab.expect.that(loud, f"beside a rival of the same name, that name gives {found['plain']}")
+    expected = lab.backend.client.partition(":")[2]
+    lab.expect.equal(f"the client of {lab.backend.name}@{own}", expected, found["made"])
+
+
+@check("REG-04", "a broken neighbour", profile="core", directions=())
+def a_broken_neighbour(lab: Lab) -> None:
+    """A plugin that can't be imported is nothing to the others, and is told of as it is."""
+    broken = Neighbour(
+        backend="conformance-broken",
+        dist="modelplug-conformance-broken",
+        source="raise RuntimeError('broken on purpose')\n",
+    )
+    found = _beside(lab, broken)
+    lab.expect.equal("who brings the broken backend", [broken.dist], found["listed"])
+    typed = found["neighbour"].startswith(f"{PluginLoadError.__name__}: ")
+    told = f"loading the broken backend gives {found['neighbour']}"
+    lab.expect.that(typed and broken.dist in found["neighbour"], told)
+
+
 @check("REG-05", "loaded again", profile="core", directions=())
 def loaded_again(lab: Lab) -> None:
     """However often the plugin is asked, it tells the same, and no more each time."""
@@ -49,14 +87,31 @@ def loaded_again(lab: Lab) -> None:
         lab.expect.equal(f"the Backend that the plugin tells at time {number}", first, again)
 
 
+@check("REG-06", "another contract", profile="core", directions=())
+def another_contract(lab: Lab) -> None:
+    """In a core of another contract the plugin is refused, and both contracts are named."""
+    told = alone(lab, "renew")["error"]
+    typed = told.startswith(f"{PluginIncompatibleError.__name__}: ")
+    numbers = set(re.findall(r"contract (\d+)|has (\d+)", told))
+    both = {each for pair in numbers for each in pair if each}
+    lab.expect.that(
+        typed and both == {str(lab.backend.contract), str(CONTRACT + AHEAD)},
+        f"in a core of contract {CONTRACT + AHEAD} the plugin gives {told or 'no error'}",
+    )
+
+
 @check("REG-07", "metadata is complete", profile="core", directions=())
 def metadata_is_complete(lab: Lab) -> None:
-    """A plugin tells what listings need: a summary, a home page, models, variables, its version."""
+    """A plugin tells what listings need: a summary, models, variables, its version.
+
+    One that talks to a service also tells where to read more of it, in home_page.
+    """
     backend, plugin = lab.backend, plugin_of(lab)
     one_line = backend.summary.strip() and backend.summary.isprintable()
     lab.expect.that(one_line, f"the summary is {backend.summary!r}, no line of text")
     lab.expect.equal("the contract that it was built for", CONTRACT, backend.contract)
-    lab.expect.that(backend.home_page, "there is no home_page")
+    if lab.upstream.wired:
+        lab.expect.that(backend.home_page, "there is no home_page")
     lab.expect.that(plugin.version not in ("", "unknown", "0"), f"{plugin.dist} has no version")
     lab.expect.that(backend.models, "it names no models")
     variables = list(backend.environment.values())
@@ -134,6 +189,26 @@ def a_missing_package(lab: Lab) -> None:
         told = f"without {package}: expected {typed}and the name, got {found['error']}"
         good = found["error"].startswith(typed) and package in found["error"]
         lab.expect.that(good or not found["error"], told)
+
+
+@check("REG-14", "types", profile="complete", must=False, directions=())
+def types(lab: Lab) -> None:
+    """The client's package tells type checkers of its types, by a file py.typed."""
+    package = lab.backend.client.partition(":")[0]
+    folders = []
+    while package := package.rpartition(".")[0]:
+        folders += list(getattr(import_module(package), "__path__", ()))
+    if not folders:
+        raise NotApplicable("the client is in a module without a package, which can't have one")
+    typed = any(Path(folder, "py.typed").is_file() for folder in folders)
+    lab.expect.that(typed, f"no package of {lab.backend.client} has a file py.typed")
+
+
+def _beside(lab: Lab, neighbour: Neighbour) -> Found:
+    found = alone(lab, "meet", beside=neighbour)
+    told = f"beside {neighbour.dist} the plugin gives {found['error']}"
+    lab.expect.that(not found["error"], told)
+    return found
 
 
 def _loaded_alone(lab: Lab) -> Found:

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import logging
 import pickle
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
 
 from modelplug.client import ProxyLLMClient
 from modelplug.conformance.canaries import (
     error_texts,
     expect_hidden,
+    forms,
     frame_texts,
     on_wire,
     printed,
     recorded,
 )
 from modelplug.conformance.check import check
+from modelplug.conformance.harness import Account, VerifiesAuth
 from modelplug.conformance.lab import Lab
+from modelplug.conformance.verdict import NotApplicable, Untestable
 from modelplug.delta import Finish
 from modelplug.errors import ProxyLLMError
 from modelplug.output import ModelOutput
+from modelplug.testing.exchange import Exchange
 from modelplug.testing.steps import (
     CloseCode,
     CutFrame,
     Fail,
+    FailKind,
     Garbage,
     HangUp,
     Refuse,
@@ -39,6 +45,7 @@ _ANSWER: tuple[Step, ...] = ("Hello", Finish())
 @check("SEC-01", "dumps show no secret", profile="core")
 def dumps_show_no_secret(lab: Lab) -> None:
     """No representation or dump of a client, its params or its answers shows a key or a secret."""
+    _require_secrets(lab)
     lab.play(*_ANSWER)
     with lab.client() as client:
         outputs = lab.ask(client)
@@ -49,6 +56,7 @@ def dumps_show_no_secret(lab: Lab) -> None:
 @check("SEC-02", "errors show no secret", profile="core")
 def errors_show_no_secret(lab: Lab) -> None:
     """No error, its causes and notes included, shows a secret, even if the service repeats it."""
+    _require_secrets(lab)
     for steps in _failures(lab, says=_repeating(lab)):
         with lab.client() as client:
             outcome = _outcome(lab, client, *steps)
@@ -83,10 +91,15 @@ def prints_nothing(lab: Lab) -> None:
 
 @check("SEC-06", "for this service alone", profile="core")
 def for_this_service_alone(lab: Lab) -> None:
-    """A service that points to another host doesn't have the key, or the question, sent there."""
+    """A service that points to another host doesn't have the key, or the question, sent there.
+
+    To the service itself a credential is sent in one place, and not in its messages as well.
+    """
+    lab.answer(*_ANSWER)
+    _expect_in_one_place(lab, lab.exchanges[-1])
     with lab.another() as other:
         other.play(*_ANSWER, times=None)
-        for status in (301, 302, 307, 308):
+        for status in (300, 301, 302, 303, 307, 308):
             where = f"{other.url}/elsewhere"
             with lab.client() as client:
                 _outcome(lab, client, Status(status, where, headers={"Location": where}))
@@ -96,9 +109,52 @@ def for_this_service_alone(lab: Lab) -> None:
         lab.expect.equal("questions that another host was sent", 0, asked)
 
 
+def _expect_in_one_place(lab: Lab, exchange: Exchange) -> None:
+    places = {"the address": exchange.target}
+    places |= {f"the header {name}": value for name, value in exchange.headers.items()}
+    places |= {
+        f"message {number}": each.decode(errors="replace")
+        for number, each in enumerate(exchange.messages)
+    }
+    for name in ("key", "secret"):
+        secret = forms(str(getattr(lab.account, f"api_{name}")))
+        found = [place for place, text in places.items() if any(each in text for each in secret)]
+        told = f"the {name} is sent in more than one place: {' and '.join(found)}"
+        lab.expect.that(len(found) < 2, told)
+
+
+_CLOCKS = (0, 900, -900, 0)
+"""Seconds by which a plugin's clock is moved, call by call: farther than signatures are good."""
+
+
+@check("SEC-07", "credentials that are taken", profile="core")
+def credentials_that_are_taken(lab: Lab) -> None:
+    """What is sent is what the service takes: this account's, and signed anew for each call.
+
+    So a signature that goes by the clock is good whenever it is sent.
+    """
+    codec = lab.harness.codec
+    if not isinstance(codec, VerifiesAuth):
+        raise NotApplicable("the codec can't tell which credentials are good: no verify_auth")
+    moved = lab.harness.clock
+    with lab.client() as client:
+        for number, ahead in enumerate(_CLOCKS if moved else (0, 0), 1):
+            with moved(ahead) if moved and ahead else nullcontext():
+                lab.play(*_ANSWER)
+                lab.ask(client)
+            request = lab.exchanges[-1].request
+            wrong = codec.verify_auth(request, lab.account, time.time() + ahead)
+            when = f", the clock {ahead:+} s" if ahead else ""
+            told = f"the service would turn call {number}{when} away: {wrong}"
+            lab.expect.that(wrong is None, told)
+            if codec.verify_auth(request, Account(), time.time() + ahead) is None:
+                raise Untestable("verify_auth takes the credentials of another account as well")
+
+
 @check("SEC-09", "no frame keeps one", profile="complete", must=False)
 def no_frame_keeps_one(lab: Lab) -> None:
     """No frame of the plugin's in an error's traceback has a local that shows a secret."""
+    _require_secrets(lab)
     for steps in _failures(lab):
         with lab.client() as client:
             outcome = _outcome(lab, client, *steps)
@@ -106,12 +162,16 @@ def no_frame_keeps_one(lab: Lab) -> None:
                 expect_hidden(lab, frame_texts(outcome, client))
 
 
-def _failures(lab: Lab, says: str = "no") -> Iterator[tuple[Step, ...]]:
+def _failures(lab: Lab, says: str = "no") -> list[Sequence[Step]]:
     """Ways for a call to fail, in which the service says something, or nothing."""
-    for kind in ("auth", "bad_request", "server", "unknown_code"):
-        if kind not in lab.harness.cannot_express:
-            yield (Fail(kind, message=says),)
-            yield "Hello", Fail(kind, message=says)
+    return lab.possible(*_failing(says))
+
+
+def _failing(says: str) -> Iterator[tuple[Step, ...]]:
+    kinds: Sequence[FailKind] = ("auth", "bad_request", "server", "unknown_code")
+    for kind in kinds:
+        yield (Fail(kind, message=says),)
+        yield "Hello", Fail(kind, message=says)
     for status in (401, 403, 302, 500):
         yield (Status(status, says),)
     yield "Hello", HangUp()
@@ -122,11 +182,20 @@ def _failures(lab: Lab, says: str = "no") -> Iterator[tuple[Step, ...]]:
     yield (Refuse(),)
 
 
-def _repeating(lab: Lab) -> str:
-    """What a service says that repeats the key and the secret, as far as the plugin has them."""
+def _secrets(lab: Lab) -> list[str]:
+    """The key and the secret, as far as the plugin has them."""
     params = lab.harness.params(lab.upstream.url, lab.account).values()
-    secrets = (lab.account.api_key, lab.account.api_secret)
-    return f"not {' nor '.join(each for each in secrets if each in params)}"
+    return [each for each in (lab.account.api_key, lab.account.api_secret) if each in params]
+
+
+def _require_secrets(lab: Lab) -> None:
+    if not _secrets(lab):
+        raise NotApplicable("the harness gives no secrets")
+
+
+def _repeating(lab: Lab) -> str:
+    """What a service says that repeats them."""
+    return f"not {' nor '.join(_secrets(lab))}"
 
 
 def _outcome(lab: Lab, client: ProxyLLMClient, *steps: Step) -> BaseException | list[ModelOutput]:
@@ -144,6 +213,7 @@ def _outcome(lab: Lab, client: ProxyLLMClient, *steps: Step) -> BaseException | 
 
 def _logged(lab: Lab, level: int) -> Mapping[str, str]:
     """What is logged in good times and in bad ones."""
+    _require_secrets(lab)
     with recorded(level) as records:
         for steps in (_ANSWER, *_failures(lab, says=_repeating(lab))):
             with lab.client() as client:

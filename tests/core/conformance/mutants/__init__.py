@@ -16,7 +16,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from modelplug import Backend, ProxyLLMClient
-from tests.core.conformance.plugin import backend
+from tests.core.conformance.plugin import (
+    REFERENCE,
+    REFERENCE_BLOCKING,
+    REFERENCE_INPROCESS,
+    REFERENCE_SSE,
+    backend,
+)
 
 ClientT = TypeVar("ClientT", bound=type[ProxyLLMClient])
 
@@ -31,6 +37,7 @@ class Mutant:
         kills: the check that has to find it.
         words: what the check has to say of it.
         change: what its plugin tells otherwise; None for nothing.
+        reference: the module of the reference that it is made of, whose harness is its own.
     """
 
     name: str
@@ -38,10 +45,11 @@ class Mutant:
     kills: str
     words: str
     change: Callable[[Backend], Backend] | None = None
+    reference: str = REFERENCE
 
     def backend(self, name: str) -> Backend:
         """What its plugin tells."""
-        told = backend(name, self.client)
+        told = backend(name, self.client, self.reference)
         return self.change(told) if self.change else told
 
 
@@ -58,10 +66,24 @@ def mutant(
         where = f"{client.__module__}:{client.__name__}"
         if name in _mutants:
             raise ValueError(f"two mutants are called {name}")
-        _mutants[name] = Mutant(name=name, client=where, kills=kills, words=words, change=change)
+        _mutants[name] = Mutant(
+            name=name,
+            client=where,
+            kills=kills,
+            words=words,
+            change=change,
+            reference=_reference_of(client),
+        )
         return client
 
     return registers
+
+
+def _reference_of(client: type[ProxyLLMClient]) -> str:
+    """The module of the reference that is nearest to a client."""
+    references = (REFERENCE, REFERENCE_SSE, REFERENCE_INPROCESS, REFERENCE_BLOCKING)
+    modules = (each.__module__ for each in client.__mro__)
+    return next((each for each in modules if each in references), REFERENCE)
 
 
 def all_mutants() -> list[Mutant]:

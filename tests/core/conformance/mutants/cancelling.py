@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
+from queue import SimpleQueue
 from typing import Any
 
 from modelplug import (
@@ -218,3 +220,49 @@ class BridgesByThread(ReferenceClient):
     ) -> ModelOutput:
         """A thread can't be cancelled."""
         return await asyncio.to_thread(self.sync_generate, request, message_converter)
+
+
+@mutant(kills="CAN-13", words="what came of Ctrl-C: expected 'KeyboardInterrupt'")
+class SwallowsInterrupts(ReferenceClient):
+    """Makes of anything an error of its own."""
+
+    def sync_generate(
+        self, request: RequestLike, message_converter: MessageConverter | None = None
+    ) -> ModelOutput:
+        """Whatever comes."""
+        try:
+            return super().sync_generate(request, message_converter)
+        except BaseException as error:  # noqa: BLE001  # the fault
+            failure = ServerError(type(error).__name__)
+        raise failure
+
+
+@mutant(kills="CAN-13", words="still open")
+class GoesOnBehind(ReferenceClient):
+    """Leaves a call to a thread, which knows of no Ctrl-C."""
+
+    def sync_generate(
+        self, request: RequestLike, message_converter: MessageConverter | None = None
+    ) -> ModelOutput:
+        """Somewhere else."""
+        given: SimpleQueue[ModelOutput] = SimpleQueue()
+        ask = super().sync_generate
+        threading.Thread(
+            target=lambda: given.put(ask(request, message_converter)), daemon=True
+        ).start()
+        return given.get()
+
+
+@mutant(kills="CAN-13", words="threads of a call that was interrupted")
+class LeavesAWatcher(ReferenceClient):
+    """Has a thread beside each call, which ends when the call ends well."""
+
+    def sync_generate(
+        self, request: RequestLike, message_converter: MessageConverter | None = None
+    ) -> ModelOutput:
+        """With a thread."""
+        ended = threading.Event()
+        threading.Thread(target=ended.wait, daemon=True).start()
+        output = super().sync_generate(request, message_converter)
+        ended.set()
+        return output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
@@ -198,6 +199,58 @@ class Downgrades(Elsewhere):
 @mutant(kills="CFG-07", words="a call in the clear to another machine")
 class SpeaksInTheClear(Elsewhere):
     """Lets keys travel unencrypted to anybody."""
+
+
+class AnyProxy(ReferenceClient):
+    """Takes an http_proxy."""
+
+    @classmethod
+    def new_client(
+        cls, model_params: ProxyModelParameters, default_executor: Executor | None = None
+    ) -> Self:
+        """As if there were none."""
+        direct = model_params.model_copy(update={"http_proxy": None})
+        return super().new_client(direct, default_executor)
+
+
+@mutant(kills="CFG-08", words="asked without it, and said nothing")
+class PassesOverProxies(AnyProxy):
+    """And goes round it."""
+
+
+@mutant(kills="CFG-08", words="connections to a proxy of the environment's")
+class TrustsTheEnvironment(ReferenceClient):
+    """Goes through whatever proxy the environment has."""
+
+    async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Any]:
+        """As HTTP libraries do unless they are told not to."""
+        if proxy := os.environ.get("http_proxy"):
+            _, _, port = proxy.rpartition(":")
+            _, writer = await asyncio.open_connection("127.0.0.1", int(port))
+            writer.close()
+        async for piece in super().stream_deltas(request, call):
+            yield piece
+
+
+class Extra(BaseModel):
+    """Takes whatever it is given."""
+
+    extra: Any = None
+
+
+@mutant(
+    kills="CFG-10",
+    words="once a caller has changed the option extra",
+    change=lambda backend: replace(backend, options=Extra),
+)
+class KeepsWhatIsOthers(ReferenceClient):
+    """Sends a mapping that its caller goes on writing."""
+
+    def payload(self, request: ModelRequest) -> dict[str, Any]:
+        """With what there is in it now."""
+        payload = super().payload(request)
+        payload["params"] |= {"extra": self.params.options.get("extra")}
+        return payload
 
 
 @mutant(kills="CFG-09", words="made of another's")

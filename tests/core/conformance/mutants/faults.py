@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator
@@ -31,6 +32,7 @@ from modelplug.transport.handshake import Refusal
 from modelplug.transport.websocket import WebSocket, connect
 from tests.core.conformance.mutants import mutant
 from tests.core.conformance.reference import ReferenceClient
+from tests.core.conformance.reference_sse import Http, SseClient
 
 
 class Swallows(ReferenceClient):
@@ -425,3 +427,30 @@ class SlamsTheDoor(ReferenceClient):
             if isinstance(piece, Finish):
                 ws.abort()
             yield piece
+
+
+class _BreaksOff(Http):
+    """Sends all of a question before it listens."""
+
+    has_left = False
+
+    def eof_received(self) -> bool | None:
+        """The service has ended its half."""
+        self.has_left = True
+        return super().eof_received()
+
+    async def upload(self, data: bytes) -> None:
+        """Gives up when the service has."""
+        await super().upload(data)
+        await asyncio.sleep(0.05)
+        if self.has_left:
+            raise ConnectionLostError("the service left while it was asked")
+
+
+@mutant(kills="FLT-10", words="got ConnectionLostError")
+class HearsNoReason(SseClient):
+    """Takes an early answer for a broken pipe."""
+
+    def connection(self, endpoint: Endpoint, call: Call) -> Http:
+        """One that doesn't look what was said."""
+        return _BreaksOff(endpoint, call)

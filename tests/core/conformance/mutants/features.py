@@ -17,6 +17,7 @@ from modelplug import (
     Usage,
 )
 from tests.core.conformance.mutants import mutant
+from tests.core.conformance.plugin import REFERENCE
 from tests.core.conformance.reference import ReferenceClient
 
 
@@ -272,6 +273,37 @@ class TrimsHistories(Misasks):
         payload["messages"] = payload["messages"][-100:]
 
 
+@mutant(kills="FEA-09", words="how many of 201 turns")
+class TrimsByCharacters(Misasks):
+    """Keeps what it takes for the size of a context, the oldest going first."""
+
+    def spoil(self, payload: dict[str, Any]) -> None:
+        """Until it fits."""
+        while sum(len(each["content"]) for each in payload["messages"]) > 8192:
+            del payload["messages"][0]
+
+
+@mutant(kills="FEA-09", words="the turns that were sent otherwise")
+class ShortensTurns(Misasks):
+    """Keeps all turns, and of each what it takes for enough."""
+
+    def spoil(self, payload: dict[str, Any]) -> None:
+        """A hundred characters."""
+        if len(payload["messages"]) > 1:
+            for each in payload["messages"]:
+                each["content"] = each["content"][:100]
+
+
+@mutant(kills="FEA-09", words="the service can't read what it was asked")
+class AsksNothing(ReferenceClient):
+    """Sends what is no question."""
+
+    @staticmethod
+    def encoded(payload: object) -> bytes:
+        """Half of one."""
+        return b'{"model": '
+
+
 @mutant(kills="FEA-10", words="the tools that were offered")
 class OffersOneTool(Misasks):
     """Takes one tool."""
@@ -368,6 +400,101 @@ class ForgetsThoughts(Changes):
     def changed(self, piece: Any) -> Any:
         """Without what is no text."""
         return None if isinstance(piece, Delta) and not piece.text else piece
+
+
+@mutant(kills="FEA-18", words="a response_format of json_object wasn't sent")
+class AnyForm(Misasks):
+    """Claims formats, and sends none."""
+
+    def spoil(self, payload: dict[str, Any]) -> None:
+        """Without."""
+        payload["params"].pop("response_format", None)
+
+
+@mutant(kills="FEA-18", words="the response_format that was sent")
+class LoosensSchemas(Misasks):
+    """Asks for JSON where a schema was asked for."""
+
+    def spoil(self, payload: dict[str, Any]) -> None:
+        """Of any form."""
+        if "response_format" in payload["params"]:
+            payload["params"]["response_format"] = {"type": "json_object"}
+
+
+@mutant(kills="FEA-18", words="a response_format (json_object), not claimed")
+class PassesOverFormats(ReferenceClient):
+    """Doesn't claim formats, and leaves them out in silence."""
+
+    def capabilities(self, model: str | None = None) -> Capabilities:
+        """All but that."""
+        told = super().capabilities(model)
+        return replace(told, native=told.native - {"response_format"})  # type: ignore[operator]  # sets
+
+    def local_convert_message(
+        self, request: ModelRequest, message_converter: MessageConverter | None = None
+    ) -> ModelRequest:
+        """Without it."""
+        return super().local_convert_message(request.copy(response_format=None), message_converter)
+
+
+@mutant(kills="FEA-13", words="the turns that were sent")
+class HidesFailures(Misasks):
+    """Leaves out what a tool couldn't do."""
+
+    def spoil(self, payload: dict[str, Any]) -> None:
+        """The results that are none."""
+        payload["messages"] = [
+            each for each in payload["messages"] if not str(each["content"]).startswith("error")
+        ]
+
+
+@mutant(kills="FEA-21", words="the cached_tokens")
+class ForgetsTheCache(Changes):
+    """Tells the totals alone."""
+
+    def changed(self, piece: Any) -> Any:
+        """Without its parts."""
+        if isinstance(piece, Finish) and piece.usage:
+            return replace(piece, usage=replace(piece.usage, cached_tokens=None))
+        return piece
+
+
+@mutant(kills="FEA-21", words="the prompt_tokens")
+class CachedIsFree(Changes):
+    """Doesn't count what came from a cache."""
+
+    def changed(self, piece: Any) -> Any:
+        """Less of a prompt."""
+        if isinstance(piece, Finish) and (usage := piece.usage):
+            fewer = usage.prompt_tokens - (usage.cached_tokens or 0)
+            return replace(piece, usage=replace(usage, prompt_tokens=fewer))
+        return piece
+
+
+@mutant(
+    kills="FEA-02",
+    words="the finish reason where the service said length",
+    change=lambda backend: replace(backend, harness=f"{REFERENCE}:SILENT"),
+)
+class GuessesReasons(Changes):
+    """Thinks that a short answer was cut, though its service says nothing of the kind."""
+
+    calls = 0
+
+    def changed(self, piece: Any) -> Any:
+        """Too long, says who? Every other time, as chance has it."""
+        GuessesReasons.calls += isinstance(piece, Finish)
+        cut = isinstance(piece, Finish) and self.calls % 2 == 0
+        return replace(piece, reason="length") if cut else piece
+
+
+@mutant(kills="FEA-02", words="the service's own word")
+class LosesTheWord(Changes):
+    """Translates a finish reason, and forgets what it was."""
+
+    def changed(self, piece: Any) -> Any:
+        """Without the service's own."""
+        return replace(piece, raw=None) if isinstance(piece, Finish) else piece
 
 
 @mutant(kills="FEA-19", words="an image, not claimed")

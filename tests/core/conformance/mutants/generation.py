@@ -277,3 +277,15 @@ class _Blocking:
 
     async def aclose(self) -> None:
         self._stream.close()
+
+
+@mutant(kills="GEN-08", words="who asked before stands in what the next request sent")
+class RemembersWhoAsks(ReferenceClient):
+    """Sends who asks, and takes the first for everybody."""
+
+    user: str | None = None
+
+    def payload(self, request: ModelRequest) -> dict[str, Any]:
+        """With a name."""
+        self.user = self.user or request.context.user_name
+        return super().payload(request) | {"user": self.user}

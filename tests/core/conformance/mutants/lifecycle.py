@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import os
 import socket
 import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from functools import cache
+from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlsplit
 
 from modelplug import (
     Call,
     Delta,
     MessageConverter,
+    ModelMetadata,
     ModelOutput,
     ModelRequest,
     ServerError,
 )
 from modelplug.client import RequestLike
+from modelplug.testing.http import HttpUpstream
 from tests.core.conformance.mutants import mutant
-from tests.core.conformance.reference import ReferenceClient
+from tests.core.conformance.reference import HARNESS, ReferenceClient
 
 
 @mutant(kills="LIF-01", words="threads of a client that was only made")
@@ -125,6 +134,21 @@ class LeavesThreads(ReferenceClient):
             yield piece
 
 
+@mutant(kills="LIF-07", words="what the process holds")
+class OwnExecutor(ReferenceClient):
+    """Has an executor, which ends when the client is dropped, and not when it is closed."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.pool = ThreadPoolExecutor(1)
+
+    async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Any]:
+        """With a worker."""
+        self.pool.submit(int).result()
+        async for piece in super().stream_deltas(request, call):
+            yield piece
+
+
 @mutant(kills="LIF-08", words="what the process holds")
 class EndsThreadsWhenClosed(ReferenceClient):
     """Has a thread for each client, which it ends when it is closed and not before."""
@@ -154,6 +178,20 @@ class KeepsClients(ReferenceClient):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         KEPT.append(self)
+
+
+@mutant(kills="LIF-09", words="something keeps it")
+class CachesOnMethods(ReferenceClient):
+    """Remembers its models by a cache that all clients share, and that holds them."""
+
+    @cache  # noqa: B019  # the fault
+    def listed(self) -> list[ModelMetadata]:
+        """Made once."""
+        return [self.metadata(name) for name in self.model_names]
+
+    async def models(self) -> list[ModelMetadata]:
+        """Copies."""
+        return list(self.listed())
 
 
 @mutant(kills="LIF-10", words="was shut down")
@@ -256,3 +294,87 @@ class FailsToPickle(ReferenceClient):
     def __reduce__(self) -> Any:
         """As objects do it."""
         return object.__reduce_ex__(self, 2)
+
+
+@mutant(kills="LIF-13", words="it hangs")
+class WorksOnAThread(ReferenceClient):
+    """Has a worker, which a forked child has no more and waits for all the same."""
+
+    workers: ThreadPoolExecutor | None = None
+
+    async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Any]:
+        """What the worker has looked at."""
+        self.workers = self.workers or ThreadPoolExecutor(1)
+        await asyncio.wrap_future(self.workers.submit(int))
+        async for piece in super().stream_deltas(request, call):
+            yield piece
+
+
+@mutant(kills="LIF-13", words="RuntimeError from outside modelplug's errors")
+class KnowsItsProcess(ReferenceClient):
+    """Works in the process that made it, and says so in words of its own."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.process = os.getpid()
+
+    def sync_generate(
+        self, request: RequestLike, message_converter: MessageConverter | None = None
+    ) -> ModelOutput:
+        """At home."""
+        if os.getpid() != self.process:
+            raise RuntimeError("not in a forked child")
+        return super().sync_generate(request, message_converter)
+
+
+@mutant(kills="LIF-17", words="a program with an open stream went on")
+class HoldsTheExit(ReferenceClient):
+    """Has a thread for each stream, which the interpreter waits for."""
+
+    async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Any]:
+        """With a thread that ends with it."""
+        ended = threading.Event()
+        threading.Thread(target=ended.wait, daemon=False).start()
+        try:
+            async for piece in super().stream_deltas(request, call):
+                yield piece
+        finally:
+            ended.set()
+
+
+@mutant(kills="LIF-17", words="a program with an open stream ended by 3")
+class FailsAtTheExit(ReferenceClient):
+    """Gives up when the interpreter ends."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        atexit.register(os._exit, 3)
+
+
+HTTP_HARNESS = replace(HARNESS, wire=HttpUpstream)
+"""The reference's words over HTTP."""
+
+
+@mutant(
+    kills="LIF-18",
+    words="took 10 connections",
+    change=lambda b: replace(b, harness=f"{__name__}:HTTP_HARNESS"),
+)
+class ConnectsEachTime(ReferenceClient):
+    """Makes a connection for each call, and closes it after the answer."""
+
+    async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Any]:
+        """The answer, when it is whole."""
+        question = self.encoded(self.payload(request))
+        answer = await asyncio.to_thread(self.asked, question)
+        for line in answer.splitlines():
+            if line.startswith(b"data:"):
+                for piece in self.read(line.removeprefix(b"data:"), call):
+                    yield piece
+
+    def asked(self, question: bytes) -> bytes:
+        """The answer's body."""
+        url = urlsplit(str(self.params.proxy_api_base))
+        with closing(HTTPConnection(url.netloc)) as connection:
+            connection.request("POST", url.path, question)
+            return connection.getresponse().read()

@@ -45,6 +45,30 @@ class AsksForAnother(ReferenceClient):
         return asked if named else asked.copy(model="large")
 
 
+class FallsBack(ReferenceClient):
+    """Asks its smallest model for what it doesn't know."""
+
+    def payload(self, request: ModelRequest) -> dict[str, Any]:
+        """With a model that there is."""
+        model = request.model if request.model in ("small", "large") else "small"
+        return super().payload(request) | {"model": model}
+
+
+@mutant(kills="MOD-06", words="a client made for the model 'nobody-knows-7f3a'")
+class FallsBackForClients(FallsBack):
+    """Whoever named it."""
+
+
+@mutant(kills="MOD-06", words="a request for the model 'nobody-knows-7f3a'")
+class FallsBackForRequests(FallsBack):
+    """Where a request named it."""
+
+    def payload(self, request: ModelRequest) -> dict[str, Any]:
+        """Its own model it takes as it is."""
+        known = request.model == self.default_model
+        return super().payload(request) | ({"model": request.model} if known else {})
+
+
 @mutant(kills="MOD-02", words="the context length of")
 class NoLength(ReferenceClient):
     """Knows no context length."""

@@ -8,8 +8,12 @@ import socket
 import sys
 import threading
 from dataclasses import replace
+from importlib import import_module
+from importlib.metadata import entry_points
 
 from modelplug import Backend, Capabilities, ModelMetadata
+from modelplug.plugins import InstalledPlugin
+from modelplug.registry import Registry
 from tests.core.conformance.mutants import mutant
 from tests.core.conformance.plugin import CAPABILITIES
 from tests.core.conformance.reference import ReferenceClient
@@ -162,3 +166,50 @@ def _starts(backend: Backend) -> Backend:
 @mutant(kills="REG-12", words="the threads", change=_starts)
 class StartsThread(ReferenceClient):
     """Has a thread in the background."""
+
+
+def _takes_the_name(backend: Backend) -> Backend:
+    if KIT not in sys.modules:
+        find = Registry.find
+
+        def first(self: Registry, name: str, dist: str | None = None) -> InstalledPlugin:
+            return find(self, name, dist or "modelplug-reference")
+
+        Registry.find = first  # type: ignore[method-assign]  # the fault
+    return backend
+
+
+@mutant(kills="REG-03", words="that name gives modelplug-reference", change=_takes_the_name)
+class TakesTheName(ReferenceClient):
+    """Sees to it that its name is its own, whoever else has it."""
+
+
+def _loads_all(backend: Backend) -> Backend:
+    if KIT not in sys.modules:
+        for each in entry_points(group="modelplug.backends"):
+            if each.module != "conformance_reference":
+                each.load()
+    return backend
+
+
+@mutant(kills="REG-04", words="beside modelplug-conformance-broken the plugin", change=_loads_all)
+class LoadsAll(ReferenceClient):
+    """Looks at all plugins, to see who else is there."""
+
+
+@mutant(
+    kills="REG-06",
+    words="gives no error",
+    change=lambda b: replace(b, contract=import_module("modelplug").CONTRACT),
+)
+class OfAnyContract(ReferenceClient):
+    """Was built for whichever contract there is, as it says."""
+
+
+@mutant(
+    kills="REG-14",
+    words="has a file py.typed",
+    change=lambda b: replace(b, client="tests.support.untyped:Untyped"),
+)
+class Unannounced(ReferenceClient):
+    """Has types, and keeps them to itself."""

@@ -24,7 +24,7 @@ from modelplug.transport import Endpoint
 from modelplug.transport.handshake import Refusal
 from modelplug.transport.websocket import connect
 from tests.core.conformance.mutants import mutant
-from tests.core.conformance.reference import ReferenceClient
+from tests.core.conformance.reference import ReferenceClient, seconds
 
 
 class Tells(ReferenceClient):
@@ -173,6 +173,48 @@ class FollowsRedirectsOfSecrecy(ReferenceClient):
     def refused(refusal: Refusal) -> ProxyLLMError:
         """The transport doesn't tell headers, but the body says it as well."""
         return BackendError(refusal.message, provider_code=refusal.status)
+
+
+@mutant(kills="SEC-06", words="the key is sent in more than one place")
+class SendsTheKeyTwice(ReferenceClient):
+    """Has its key in the question, too, where services keep it for years."""
+
+    def payload(self, request: ModelRequest) -> dict[str, Any]:
+        """With the key."""
+        key = self.params.credential().api_key.reveal()
+        return {**super().payload(request), "user": key}
+
+
+@mutant(kills="SEC-07", words="the service would turn call 1 away: another key")
+class MistypesItsKey(ReferenceClient):
+    """Sends what it was given, nearly."""
+
+    def signed(self, call: Call) -> Secret:
+        """Without what looks like padding."""
+        key = call.credential().api_key.reveal()
+        return Secret(f"key={key.rstrip('=')}&at={seconds():.0f}")
+
+
+@mutant(kills="SEC-07", words="the clock +900 s away: too late")
+class SignsOnce(ReferenceClient):
+    """Keeps a signature for good."""
+
+    kept: Secret | None = None
+
+    def signed(self, call: Call) -> Secret:
+        """The first one."""
+        self.kept = self.kept or super().signed(call)
+        return self.kept
+
+
+@mutant(kills="SEC-07", words="the service would turn call 1 away: too late, or too early")
+class SignsInLocalTime(ReferenceClient):
+    """Takes its own time zone for the world's."""
+
+    def signed(self, call: Call) -> Secret:
+        """Eight hours ahead."""
+        key = call.credential().api_key.reveal()
+        return Secret(f"key={key}&at={seconds() + 8 * 3600:.0f}")
 
 
 @mutant(kills="SEC-09", words="the key stands in key of stream_deltas")

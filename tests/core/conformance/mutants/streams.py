@@ -17,14 +17,18 @@ from modelplug import (
     ModelOutput,
     ModelRequest,
     ModelStream,
+    Secret,
     TruncatedStreamError,
 )
 from modelplug.client import RequestLike
+from modelplug.transport import Endpoint
+from modelplug.transport.websocket import connect
 from tests.core.conformance.mutants import mutant
 from tests.core.conformance.reference import ReferenceClient
+from tests.core.conformance.reference_sse import Events, SseClient
 
 
-@mutant(kills="STR-01", words="didn't end in time")
+@mutant(kills="STR-01", words="while the service held the second")
 class BuffersAll(ReferenceClient):
     """Yields the whole answer at once, at its end."""
 
@@ -320,3 +324,83 @@ class ClocksToAnything(Misclocks):
     def clocked(self, made: float) -> float:
         """Nearly nothing."""
         return 0.001
+
+
+@mutant(kills="STR-09", words="how often each of three calls asked")
+class AsksTwice(ReferenceClient):
+    """Asks again on the same connection, to be on the safe side."""
+
+    async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Any]:
+        """As the reference does, but for that."""
+        endpoint = Endpoint.parse(str(self.params.proxy_api_base), allow_insecure=False)
+        query = Secret(f"key={call.credential().api_key.reveal()}")
+        question = self.encoded(self.payload(request))
+        async with connect(endpoint, query=query, call=call, on_refusal=self.refused) as ws:
+            ws.send(question)
+            ws.send(question)
+            async for piece in self.pieces(ws, call):
+                yield piece
+                if isinstance(piece, Finish):
+                    return
+
+
+@mutant(kills="STR-10", words="the more came before it")
+class CountsEachTime(ReferenceClient):
+    """Counts the bytes of the text so far, at each piece."""
+
+    async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Any]:
+        """With a number that nobody looks at."""
+        pieces: list[str] = []
+        async for piece in super().stream_deltas(request, call):
+            if isinstance(piece, Delta):
+                pieces.append(piece.text)
+                self.count = sum(len(each.encode()) for each in pieces)
+            yield piece
+
+
+@mutant(kills="STR-11", words="characters took")
+class KeepsStates(ReferenceClient):
+    """Keeps the text as of each piece, as long as the answer lasts."""
+
+    async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Any]:
+        """With all of them."""
+        states = [""]
+        async for piece in super().stream_deltas(request, call):
+            if isinstance(piece, Delta):
+                states.append(states[-1] + piece.text)
+            yield piece
+
+
+class _NarrowEvents(Events):
+    """Knows one way to write a line."""
+
+    def _line(self, line: bytes) -> bytes | None:
+        return super()._line(line if line.startswith(b"data: ") or not line else b":")
+
+
+@mutant(
+    kills="STR-17",
+    words="of events with Lines(end='\\n', comments=False, fields=False, blank=False",
+)
+class WantsTheBlank(SseClient):
+    """Takes the blank after the colon for a part of the field's name."""
+
+    def events(self) -> Events:
+        """Those that are written as usual."""
+        return _NarrowEvents()
+
+
+class _SplitsLines(Events):
+    """Hears the end of a line in LF alone."""
+
+    def feed(self, received: bytes) -> list[bytes]:
+        return super().feed(received.replace(b"\r", b""))
+
+
+@mutant(kills="STR-17", words="of events with Lines(end='\\r'")
+class WantsLineFeeds(SseClient):
+    """Doesn't know CR."""
+
+    def events(self) -> Events:
+        """Those whose lines end with LF."""
+        return _SplitsLines()

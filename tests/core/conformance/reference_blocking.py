@@ -1,0 +1,44 @@
+"""The same as ``reference_inprocess`` around a library that blocks, as that of llama.cpp does."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+from modelplug import Call, ModelRequest, Pieces, ProxyLLMClient
+from modelplug.testing.inprocess import InProcess
+from tests.core.conformance import reference_inprocess
+from tests.core.conformance.plugin import REFERENCE_BLOCKING
+from tests.core.conformance.reference_inprocess import Chunk, InProcessClient, LibraryError
+
+
+def generate(question: Mapping[str, Any], *, key: str) -> Generator[Chunk]:
+    """An answer, for threads; the kit takes its place."""
+    raise NotImplementedError
+
+
+class BlockingClient(InProcessClient):
+    """Does everything right, on threads."""
+
+    stream_deltas = ProxyLLMClient.stream_deltas  # it has the twin alone
+
+    def stream_deltas_blocking(self, request: ModelRequest, call: Call) -> Iterator[Pieces]:
+        """Ask, pass on what comes, close in any case, and at once if nobody waits any more."""
+        try:
+            with closing(self.asked_blocking(request, call)) as chunks:
+                call.on_abort(chunks.close)
+                for chunk in chunks:
+                    yield self.read_chunk(chunk, call)
+            return
+        except LibraryError as error:
+            failed = self.failure(error.told)
+        raise failed
+
+    def asked_blocking(self, request: ModelRequest, call: Call) -> Generator[Chunk]:
+        """The library's answer."""
+        return generate(self.payload(request), key=call.credential().api_key.reveal())
+
+
+HARNESS = replace(reference_inprocess.HARNESS, wire=InProcess(f"{REFERENCE_BLOCKING}:generate"))
