@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from modelplug.conformance.requirements import NEWEST, RequirementSet, named
+from modelplug.conformance.requirements import NEWEST, RequirementSet, requirement_set
 from modelplug.conformance.runner import all_checks
 
 SETS = Path(__file__).resolve().parents[1] / "core" / "modelplug" / "conformance" / "sets"
@@ -33,7 +33,7 @@ def text_of(requirements: RequirementSet) -> str:
 def main(arguments: Iterable[str]) -> int:
     """Compare or write; the exit status."""
     path = SETS / f"{NEWEST}.toml"
-    if (named(NEWEST) if path.exists() else FIRST).frozen:
+    if (requirement_set(NEWEST) if path.exists() else FIRST).frozen:
         return 0
     wanted = text_of(RequirementSet.of(NEWEST, all_checks()))
     if path.exists() and path.read_text(encoding="utf-8") == wanted:

@@ -73,6 +73,7 @@ LIBRARIES = {
     "": {"packaging", "pluggy", "pydantic", "pydantic_core"},
     "cli": {"click", "rich"},
     "fixtures": {"pytest"},
+    "modelplug.conformance.pytestoptions": {"pytest"},
     "modelplug.conformance.pytestplugin": {"pytest"},
     "testing": {"h11", "trustme", "websockets"},
     "transport": {"websockets"},
@@ -108,9 +109,7 @@ MAY_MAKE = {
     "modelplug.conformance.caller": {"asyncio.run"},
     # The kit must outlive calls that hang.
     "modelplug.conformance.directions": {"threading.Thread"},
-    # A caller that may be interrupted, forked, or just left.
-    "modelplug.conformance.apart": {"subprocess.Popen"},
-    # Processes that look at cells, and threads that wait for them.
+    # The kit's processes, and threads that wait for those that look at cells.
     "modelplug.conformance.processes": {
         "concurrent.futures.ThreadPoolExecutor",
         "subprocess.Popen",

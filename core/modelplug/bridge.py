@@ -293,6 +293,7 @@ class BlockingSource(Generic[T]):
         generate: makes the generator, on the thread.
         executor: gives the thread.
         is_last: whether an item is the last one that is wanted; the generator is closed after it.
+        weigh: what an item counts for while it waits; large ones may count for several.
     """
 
     def __init__(
@@ -301,11 +302,13 @@ class BlockingSource(Generic[T]):
         executor: Executor,
         *,
         is_last: Callable[[T], bool] = lambda _: False,
+        weigh: Callable[[T], int] = lambda _: 1,
     ) -> None:
         self._generate = generate
         self._executor = executor
         self._is_last = is_last
-        self._items: deque[T] = deque()
+        self._weigh = weigh
+        self._items: deque[tuple[T, int]] = deque()
         # Tokens in a queue, not a semaphore: a finaliser may give one back while this very
         # thread takes one, which only a SimpleQueue bears.
         self._space: SimpleQueue[None] = SimpleQueue()
@@ -337,8 +340,10 @@ class BlockingSource(Generic[T]):
             if not self._items and not self._ended:
                 await self._waiter
             self._waiter = None
-        self._space.put(None)
-        return self._items.popleft()
+        item, weight = self._items.popleft()
+        for _ in range(weight):
+            self._space.put(None)
+        return item
 
     def stop(self) -> None:
         """Let the thread go without waiting for it; from any thread, as often as you like."""
@@ -376,10 +381,12 @@ class BlockingSource(Generic[T]):
     def _play(self, generator: Iterator[T]) -> None:
         try:
             for item in generator:
-                self._space.get()
-                if self._stopped:
-                    break
-                self._items.append(item)
+                weight = min(self._weigh(item), _HIGH_WATER)  # what is larger has it all
+                for _ in range(weight):
+                    self._space.get()
+                    if self._stopped:
+                        return
+                self._items.append((item, weight))
                 self._wake()
                 if self._is_last(item):
                     break

@@ -52,7 +52,7 @@ from modelplug.capabilities import (
     ModelMetadata,
 )
 from modelplug.clock import Clock
-from modelplug.delta import Finish
+from modelplug.delta import Delta, Finish
 from modelplug.errors import (
     BadRequestError,
     ClientClosedError,
@@ -429,6 +429,7 @@ class ProxyLLMClient(ABC):
                 lambda: self.stream_deltas_blocking(request, call),
                 self.executor,
                 is_last=_has_finish,
+                weigh=_weight,
             )
             call.on_abort(source.stop)
             return source
@@ -485,6 +486,15 @@ def _has_finish(pieces: Pieces) -> bool:
     if isinstance(pieces, (list, tuple)):
         return any(isinstance(piece, Finish) for piece in pieces)
     return isinstance(pieces, Finish)
+
+
+def _weight(pieces: Pieces) -> int:
+    """What pieces cost while they wait for their reader: 1 each, and 1 more for each 4 KiB."""
+    if isinstance(pieces, (list, tuple)):
+        return 1 + sum(map(_weight, pieces))
+    if isinstance(pieces, Delta):
+        return 1 + (len(pieces.text) + len(pieces.reasoning)) // 4096
+    return 1
 
 
 def _messages(messages: str | Iterable[MessageLike]) -> Sequence[ModelMessage]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["pytest_addoption", "pytest_configure"]
 
 _LEVELS = ("core", "streaming", "resilient", "complete")
+"""Those of ``modelplug.conformance.check``, which isn't imported for suites that don't ask."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

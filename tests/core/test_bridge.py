@@ -14,9 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from modelplug import (
+    Call,
     Delta,
     Finish,
     ModelRequest,
+    Pieces,
     QueueFullError,
     TotalTimeoutError,
     WrongUseError,
@@ -146,6 +148,50 @@ def test_a_blocking_generator_is_held_back_by_a_slow_reader() -> None:
 
     asyncio.run(main())
     assert 10 <= len(made) <= 270
+
+
+@pytest.mark.parametrize(("weight", "least", "most"), [(64, 10, 14), (1000, 10, 12)])
+def test_large_items_hold_a_blocking_generator_back_earlier(
+    weight: int, least: int, most: int
+) -> None:
+    """Each counts for as many as it weighs; one that is too heavy for the queue passes alone."""
+    made = []
+
+    def generate() -> Iterator[int]:
+        for number in range(1000):
+            made.append(number)
+            yield number
+
+    async def main() -> list[int]:
+        with ThreadPoolExecutor(1) as pool:
+            source = BlockingSource(generate, pool, weigh=lambda _: weight)
+            read = [await anext(source) for _ in range(10)]
+            await source.aclose()
+        return read
+
+    assert asyncio.run(main()) == [*range(10)]
+    assert least <= len(made) <= most + 1
+
+
+def test_a_blocking_provider_is_held_back_by_the_size_of_its_pieces() -> None:
+    """Two hundred pieces of 64 KiB are far too many to be gathered ahead."""
+    made = []
+
+    class Large(BlockingScripted):
+        """Notes each piece that is made."""
+
+        def stream_deltas_blocking(self, request: ModelRequest, call: Call) -> Iterator[Pieces]:  # type: ignore[override]  # lists, too
+            for number in range(200):
+                made.append(number)
+                yield [Delta("x" * 65_536)] if number % 2 else Delta(reasoning="x" * 65_536)
+            yield Finish()
+
+    async def main() -> None:
+        async with Large().generate_stream("hi") as stream:
+            await anext(stream)
+
+    asyncio.run(main())
+    assert len(made) < 40
 
 
 def test_one_worker_serves_streams_one_after_the_other() -> None:

@@ -34,6 +34,6 @@ def test_a_frozen_set_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path = tmp_path / f"{NEWEST}.toml"
     path.write_text(requirement_set.text_of(frozen))
     monkeypatch.setattr(requirement_set, "SETS", tmp_path)
-    monkeypatch.setattr(requirement_set, "named", lambda _: frozen)
+    monkeypatch.setattr(requirement_set, "requirement_set", lambda _: frozen)
     assert requirement_set.main(["--write"]) == 0
     assert path.read_text() == requirement_set.text_of(frozen)

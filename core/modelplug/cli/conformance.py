@@ -109,7 +109,8 @@ def conformance() -> None:
     "--jobs",
     type=click.IntRange(1, 64),
     metavar="N",
-    help="Look in so many processes. Default: one for each processor, but no more than 4.",
+    help="Look in so many processes. Default: one for each processor, but no more than 4; with"
+    " --quick one more.",
 )
 @click.option("--quick", is_flag=True, help="One way of asking for each check; gives no level.")
 @click.option(
@@ -216,7 +217,7 @@ def compare(*, old: Path, new: Path) -> None:
 def _read(path: Path) -> Report:
     # Here, as above.
     from modelplug.cli.reportfiles import read_report
-    from modelplug.conformance.report import ReportError
+    from modelplug.conformance.reportfile import ReportError
 
     try:
         return read_report(path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
 from typing import cast
 
@@ -12,15 +11,18 @@ import click
 
 from modelplug.cli.failure import Failure
 from modelplug.cli.progress import Progress
-from modelplug.conformance.baseline import Baseline, BaselineError, apply, read
-from modelplug.conformance.check import PROFILES, Check, Profile
+from modelplug.conformance.baseline import Baseline, BaselineError, read
+from modelplug.conformance.check import Check, Profile, Rule
 from modelplug.conformance.conditions import QUANTUM, QUICK_QUANTUM, drawn
 from modelplug.conformance.directions import DirectionName
 from modelplug.conformance.processes import usable
 from modelplug.conformance.repeats import merged
 from modelplug.conformance.report import Report
-from modelplug.conformance.requirements import NEWEST, named, scored
-from modelplug.conformance.runner import Subject, all_checks, run
+from modelplug.conformance.requirements import NEWEST
+from modelplug.conformance.runner import all_checks, run
+from modelplug.conformance.scope import Scope
+from modelplug.conformance.standard import Standard
+from modelplug.conformance.subject import Subject
 from modelplug.errors import BackendNotFoundError, PluginConflictError, ProxyLLMError
 from modelplug.registry import registry
 
@@ -79,26 +81,24 @@ class Plan:
             click.UsageError: there is no such check, or nothing is left to look at.
         """
         profile = cast(Profile | None, level)
-        asked = profile or PROFILES[-1]
-        upto = PROFILES[: PROFILES.index(asked) + 1]
-        every = all_checks()
-        if unknown := sorted(set(ids) - {each.id for each in every}):
+        scope = Scope.of(profile, strict=strict)
+        if unknown := sorted(set(ids) - {each.id for each in all_checks()}):
             raise click.UsageError(f"there is no check {unknown[0]!r}; --list tells which are")
-        checks = [each for each in every if each.profile in upto and (not ids or each.id in ids)]
+        checks = [each for each in scope.checks if not ids or each.id in ids]
         if not checks:
-            raise click.UsageError(f"{', '.join(ids)}: not of the level {asked}")
+            raise click.UsageError(f"{', '.join(ids)}: not of the level {scope.level}")
         if directions and not any(_is_looked(each, directions) for each in checks):
             raise click.UsageError(f"none of these checks is made in {', '.join(directions)}")
         return cls(
             checks=[_in_one(each, directions) for each in checks] if quick else checks,
             directions=tuple(directions) or None,
             level=profile,
-            asked=None if ids or directions or quick else asked,
+            asked=None if ids or directions or quick else scope.level,
             quantum=quantum or (QUICK_QUANTUM if quick else QUANTUM),
             repeat=repeat,
-            jobs=jobs or usable(),
+            jobs=jobs or usable() + quick,  # it gives no level, and waits half of its time
             seed=seed,
-            strict=strict or profile == "complete",  # which has no warnings
+            strict=scope.strict,
             set_name=set_name or NEWEST,
         )
 
@@ -117,7 +117,7 @@ def found(backend: str, plan: Plan, baseline: Path | None) -> Report:
         NoHarnessError: there is no harness, or it can't be loaded.
         PluginError: the plugin can't be loaded.
     """
-    expected = _baseline(baseline)
+    standard = Standard.of(_baseline(baseline), set_name=plan.set_name)
     subject = _subject(backend)
     seed = drawn() if plan.seed is None else plan.seed
     with Progress.of(plan.checks, plan.directions, times=plan.repeat) as progress:
@@ -133,14 +133,12 @@ def found(backend: str, plan: Plan, baseline: Path | None) -> Report:
             )
             for number in range(plan.repeat)
         ]
-    report = scored(replace(merged(reports), asked=plan.asked), named(plan.set_name))
+    report = merged(reports)
     made = replace(report.conditions, strict=plan.strict, dist=backend.partition("@")[2])
-    report = replace(report, conditions=made)
-    known = {each.id for each in all_checks()}
-    return apply(report, expected, known=known, today=date.today())  # noqa: DTZ011  # the user's
+    return standard.held(replace(report, asked=plan.asked, conditions=made))
 
 
-def listed(checks: Sequence[Check]) -> list[str]:
+def listed(checks: Sequence[Rule]) -> list[str]:
     """A line for each check: id, area, level, whether it must hold, title and rule."""
     return [
         "\t".join(

@@ -11,7 +11,8 @@ from modelplug.conformance.badge import badge, svg
 from modelplug.conformance.junit import junit
 from modelplug.conformance.markdown import markdown
 from modelplug.conformance.page import page
-from modelplug.conformance.report import Report, ReportError
+from modelplug.conformance.report import Report
+from modelplug.conformance.reportfile import ReportError, from_dict, to_dict
 
 __all__ = ["read_report", "write_files", "write_text"]
 
@@ -56,7 +57,7 @@ def read_report(path: Path) -> Report:
     except ValueError:
         reason = "this is no JSON"
     else:
-        return Report.from_dict(told)
+        return from_dict(told)
     raise ReportError(reason)
 
 
@@ -69,7 +70,7 @@ def _svg(report: Report) -> str:
 
 
 _FORMS: Mapping[str, Callable[[Report], str]] = {
-    "json": lambda report: _json(report.to_dict()),
+    "json": lambda report: _json(to_dict(report)),
     "junit": junit,
     "markdown": markdown,
     "html": lambda report: page([report]),

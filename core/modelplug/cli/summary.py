@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from modelplug.conformance.check import AREAS, Check
+from modelplug.conformance.check import AREAS
 from modelplug.conformance.comparison import Comparison
+from modelplug.conformance.failuretext import failure
+from modelplug.conformance.headline import circumstances, level, sides, versions
 from modelplug.conformance.report import Cell, Report
-from modelplug.conformance.standing import circumstances, level, sides, versions
 from modelplug.conformance.verdict import GLYPHS, SEVERITY
 
 __all__ = ["differences", "summary"]
@@ -75,21 +76,9 @@ def _failure(report: Report, cell: Cell) -> Iterator[str]:
         yield f"{GLYPHS['stale']} {cell.name} STALE: {cell.told}"
         return
     check = next(each for each in report.checks if each.id == cell.check)
-    yield f"{GLYPHS[cell.verdict]} {cell.name} {cell.verdict}: {check.title}"
-    yield from _entries("rule", [_rule(check)])
-    yield from _entries("what happened", [cell.told])
-    yield from _entries("the service", cell.script)
-    yield from _entries("it saw", cell.timeline)
-    yield from _entries("run it again", [report.again(cell)])
-
-
-def _rule(check: Check) -> str:
-    return f"{check.rule} ({'MUST' if check.must else 'SHOULD'}, {check.profile})"
-
-
-def _entries(label: str, lines: Sequence[str]) -> Iterator[str]:
-    for number, line in enumerate(lines):
-        yield f"    {'' if number else label + ':':<15}{line}"
+    lines = failure(check, cell, again=report.again(cell))
+    yield f"{GLYPHS[cell.verdict]} {next(lines)}"
+    yield from lines
 
 
 def _verdict(report: Report) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 
+from modelplug.conformance.headline import runs, versions
 from modelplug.conformance.report import Report
-from modelplug.conformance.standing import runs, versions
 
 __all__ = ["badge", "svg"]
 

@@ -1,7 +1,7 @@
-"""The process of ``apart``: it makes a client as the harness says, and calls.
+"""The process of ``calling``: it makes a client as the harness says, and calls.
 
 It tells its check by lines of JSON on its standard output, and waits for it by reading its
-standard input.
+standard input, whose first line has the scripts of a service that is played here.
 """
 
 from __future__ import annotations
@@ -19,16 +19,15 @@ import tracemalloc
 import warnings
 from base64 import b64decode
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from modelplug.client import ProxyLLMClient
-from modelplug.configstring import ConfigString, Target
-from modelplug.conformance.apart import MARK
+from modelplug.conformance.calling import MARK
 from modelplug.conformance.directions import begun
 from modelplug.conformance.harness import Account
-from modelplug.conformance.runner import Subject
+from modelplug.conformance.processes import fate
+from modelplug.conformance.subject import Subject
 from modelplug.errors import ProxyLLMError
 from modelplug.factory import new_client
 from modelplug.output import ModelOutput
@@ -52,20 +51,16 @@ class Caller:
     def __init__(self, task: Mapping[str, Any]) -> None:
         self.task = task
         self.service: Upstream | None = None
-        harness = Subject.of(task["backend"], task["dist"]).harness
-        url = task["url"]
+        subject = Subject.of(task["backend"], task["dist"])
+        url, scripts = task["url"], sys.stdin.readline()
         if url is None:
+            harness = subject.harness
             self.service = harness.wire(harness.codec).__enter__()  # it ends with the process
-            for steps in pickle.loads(b64decode(task["scripts"])):  # noqa: S301  # the check's own
+            for steps in pickle.loads(b64decode(scripts)):  # noqa: S301  # the check's own
                 self.service.play(*steps)
             url = self.service.url
-        target = Target(backend=task["backend"], dist=task["dist"], model=harness.model)
-        self.client: ProxyLLMClient = new_client(
-            {
-                "backend": str(ConfigString(targets=(target,))),
-                **harness.params(url, Account(**task["account"])),
-            }
-        )
+        params = subject.params(url, Account(**task["account"]))
+        self.client: ProxyLLMClient = new_client(params)
 
     @property
     def is_async(self) -> bool:
@@ -204,9 +199,11 @@ def fork(caller: Caller) -> None:
     ready, _, _ = select.select([reads], [], [], caller.patience)
     told = os.read(reads, 65_536).decode() if ready else ""
     os.close(reads)
-    with suppress(ProcessLookupError):
+    if not ready:
+        told = f"nothing within {caller.patience:g} s: it hangs"
         os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    _, status = os.waitpid(child, 0)
+    told = told or f"nothing: it died, {fate(os.waitstatus_to_exitcode(status))}"
     caller.release("on")
     last = first
     for output in stream:

@@ -42,7 +42,10 @@ class Outcome:
     def __str__(self) -> str:
         if self.error is not None:
             return f"{type(self.error).__name__}: {self.error}"
-        return f"no error, but {self.outputs[-1].text!r}" if self.outputs else "no error, no output"
+        if not self.outputs:
+            return "no error, no output"
+        last: object = self.outputs[-1]
+        return f"no error, but {(last.text if isinstance(last, ModelOutput) else last)!r}"
 
 
 class Running:
@@ -131,11 +134,17 @@ class Running:
 
         Raises:
             BaseException: what the call raised, or TimeoutError for one that hangs.
+            Violation: what it gave is no output.
         """
         outcome = self.outcome()
         if outcome.error is not None:
             raise outcome.error
-        return outcome.outputs[-1].text if outcome.outputs else None
+        if not outcome.outputs:
+            return None
+        last: object = outcome.outputs[-1]
+        if not isinstance(last, ModelOutput):
+            raise Violation(f"the call gave {last!r}, no output")
+        return last.text
 
     async def _run_task(self, cancel_at: int | None) -> None:
         task = asyncio.current_task()

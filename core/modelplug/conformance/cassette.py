@@ -22,8 +22,8 @@
     [request]
     messages = "messages"
 
-``Harness(codec=Cassette("acme.toml"), ...)``. The engine still does sockets, splits, resets and
-silences, so every check of faults is made. Bodies are copied from recordings or from the
+``Cassette("acme.toml").harness(params=...)`` is a harness. The engine still does sockets, splits,
+resets and silences, so every check of faults is made. Bodies are copied from recordings or from the
 provider's documents; ``~name~`` stands where a value belongs. ``"~name~"``, with its quotes, is
 the whole value, as JSON has it: a number, a text, null.
 """
@@ -31,101 +31,27 @@ the whole value, as JSON has it: a number, a text, null.
 from __future__ import annotations
 
 import json
-import re
 import secrets
-import tomllib
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from modelplug.conformance.credentials import credentials_in
-from modelplug.conformance.harness import Asked
+from modelplug.conformance.cassettefile import (
+    COUNTS,
+    Body,
+    CassetteError,
+    CassetteFile,
+    Failure,
+    Message,
+    filled,
+    read,
+)
+from modelplug.conformance.harness import Account, Asked, Harness
 from modelplug.delta import Delta, Finish, FinishReason, Usage
-from modelplug.errors import WrongUseError
 from modelplug.testing.codec import RawRequest
 from modelplug.testing.steps import Fail, FailKind, Status
 
 __all__ = ["Cassette", "CassetteError"]
-
-_PLACES: Mapping[str, frozenset[str]] = {
-    "delta": frozenset({"text"}),
-    "thinking": frozenset({"reasoning"}),
-    "tool": frozenset({"tool_index", "tool_id", "tool_name", "tool_arguments"}),
-    "sources": frozenset({"sources"}),
-    "finish": frozenset(
-        {
-            "finish_reason",
-            "prompt_tokens",
-            "completion_tokens",
-            "total_tokens",
-            "cached_tokens",
-            "reasoning_tokens",
-        }
-    ),
-    "opening": frozenset(),
-    "noise": frozenset(),
-    "failure": frozenset({"message", "retry_after"}),
-}
-"""What can stand in a message of each kind, besides ``id`` and ``seq``."""
-
-_EVERYWHERE = frozenset({"id", "seq"})
-
-_PLACE = re.compile(r'"~(\w+)~"|~(\w+)~')
-
-
-class CassetteError(WrongUseError):
-    """A cassette can't be used; the message says what is wrong with it, and where."""
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class _Message(_Part):
-    """One recorded message; ``first`` and ``usage`` say when it is the one to use."""
-
-    kind: Literal["opening", "delta", "thinking", "tool", "sources", "finish"]
-    body: str | dict[str, Any]
-    first: bool | None = None
-    usage: bool | None = None
-
-
-class _Failure(_Part):
-    """How one failure is told: a body in the stream, and a status where one comes before it."""
-
-    body: str | dict[str, Any]
-    message: str
-    status: int | None = Field(default=None, ge=300, le=999)
-    status_body: str | dict[str, Any] | None = None
-    headers: dict[str, str] = {}
-    source: str = ""
-
-
-class _Request(_Part):
-    """Where things stand in a question: names with dots, ``[]`` for each of a list."""
-
-    messages: str
-    role: str = "role"
-    text: str = "content"
-    model: str | None = None
-    tools: str | None = None
-    params: str | dict[str, str] = {}
-    roles: dict[str, str] = {}
-
-
-class _Told(_Part):
-    source: str = Field(min_length=1)
-    format: Literal["json", "text"] = "json"
-    stream: tuple[_Message, ...]
-    noise: str | dict[str, Any]
-    failures: dict[FailKind, _Failure]
-    cannot_express: dict[FailKind, str] = {}
-    finish_reasons: dict[str, FinishReason] = {}
-    usual_usage: tuple[int, int] | None = None
-    request: _Request
 
 
 class Cassette:
@@ -142,12 +68,21 @@ class Cassette:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self._name = Path(path).name
-        self._told = self._read(Path(path))
+        self._told = read(Path(path))
         self.cannot_express: Mapping[FailKind, str] = self._told.cannot_express
         self.finish_reasons: Mapping[str, FinishReason] = self._told.finish_reasons
-        for fault in _faults(self._told):
-            raise self._wrong(fault)
+
+    def harness(
+        self, *, params: Callable[[str, Account], Mapping[str, object]], **more: Any
+    ) -> Harness:
+        """A harness of this codec, with what the file says of the service.
+
+        Args:
+            params: the arguments of ``new_client`` for a service at a URL and an account.
+            more: what else a ``Harness`` has.
+        """
+        told = {"cannot_express": self.cannot_express, "finish_reasons": self.finish_reasons}
+        return Harness(codec=self, params=params, **{**told, **more})
 
     def encoder(self, request: RawRequest) -> _Encoder:
         """The encoder of one answer."""
@@ -159,11 +94,13 @@ class Cassette:
         if told is None or told.status is None:
             return None
         body = told.body if told.status_body is None else told.status_body
-        headers = dict(told.headers)
-        if fail.retry_after is not None:
-            headers.setdefault("Retry-After", f"{fail.retry_after:g}")
         values = {**_failure_values(fail, told), "id": secrets.token_hex(6), "seq": 0}
-        return Status(told.status, _filled(_text(body), values), headers=headers)
+        headers = {
+            name: filled(value, values)
+            for name, value in told.headers.items()
+            if fail.retry_after is not None or "~retry_after~" not in value
+        }
+        return Status(told.status, filled(body, values), headers=headers)
 
     def asked(self, request: RawRequest) -> Asked:
         """What a message asks.
@@ -191,34 +128,11 @@ class Cassette:
             raise ValueError(f"a message has no {where.role} or no {where.text}")
         return where.roles.get(role, role), text or ""
 
-    def _read(self, path: Path) -> _Told:
-        try:
-            text = path.read_text("utf-8")
-            is_json = path.suffix == ".json"
-            told = json.loads(text) if is_json else tomllib.loads(text)
-        except OSError as error:
-            raise self._wrong(error.strerror or "it can't be read") from None
-        except ValueError as error:  # neither TOML nor JSON, or no UTF-8
-            broken = f"{type(error).__name__}: it is neither TOML nor JSON"
-            place = re.search(r"line \d+", str(error))
-            raise self._wrong(f"{broken}, at {place[0]}" if place else broken) from None
-        for found in credentials_in(text):
-            lead = "put ~id~ or a word of your own there before anybody reads the file"
-            raise self._wrong(f"{found}: {lead}")
-        try:
-            return _Told.model_validate(told)
-        except ValidationError as invalid:
-            first = invalid.errors(include_input=False, include_url=False)[0]
-        raise self._wrong(_worded(first["loc"], first["type"], first["msg"]))
-
-    def _wrong(self, what: str) -> CassetteError:
-        return CassetteError(f"cassette {self._name}: {what}")
-
 
 class _Encoder:
     """The messages of one answer, as recorded."""
 
-    def __init__(self, told: _Told) -> None:
+    def __init__(self, told: CassetteFile) -> None:
         self._told = told
         self._id = secrets.token_hex(6)
         self._seq = 0
@@ -251,8 +165,7 @@ class _Encoder:
         usage = finish.usage or (
             Usage(prompt_tokens=usual[0], completion_tokens=usual[1]) if usual else None
         )
-        names = _PLACES["finish"] - {"finish_reason"}
-        values = {name: getattr(usage, name, None) for name in names}
+        values = {name: getattr(usage, name, None) for name in COUNTS}
         values["finish_reason"] = finish.raw or words.get(finish.reason, words.get("stop", "stop"))
         return self._said("finish", values, usage=usage is not None)
 
@@ -278,34 +191,21 @@ class _Encoder:
         self._seq += bool(said)
         return said
 
-    def _of(self, kind: str) -> Sequence[_Message]:
+    def _of(self, kind: str) -> Sequence[Message]:
         return [each for each in self._told.stream if each.kind == kind]
 
-    def _message(self, body: str | dict[str, Any], values: Mapping[str, object]) -> bytes:
-        return _filled(_text(body), {"id": self._id, "seq": self._seq, **values}).encode()
+    def _message(self, body: Body, values: Mapping[str, object]) -> bytes:
+        return filled(body, {"id": self._id, "seq": self._seq, **values}).encode()
 
 
 # ---------------------------------------------------------------------------------- what is said
 
 
-def _text(body: str | dict[str, Any]) -> str:
-    return body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
-
-
-def _filled(body: str, values: Mapping[str, object]) -> str:
-    """A body with values in their places, as JSON has them."""
-
-    def fill(place: re.Match[str]) -> str:
-        if place[1] is not None:
-            return json.dumps(values.get(place[1]), ensure_ascii=False)
-        value = values.get(place[2])
-        return json.dumps(str("" if value is None else value), ensure_ascii=False)[1:-1]
-
-    return _PLACE.sub(fill, body)
-
-
-def _failure_values(fail: Fail, told: _Failure) -> dict[str, object]:
-    return {"message": fail.message or told.message, "retry_after": fail.retry_after}
+def _failure_values(fail: Fail, told: Failure) -> dict[str, object]:
+    """What a failure says; whole seconds are so written, as in the header of HTTP."""
+    after = fail.retry_after
+    whole = int(after) if after is not None and after == int(after) else after
+    return {"message": fail.message or told.message, "retry_after": whole}
 
 
 # --------------------------------------------------------------------------------- what is heard
@@ -342,60 +242,3 @@ def _params(question: object, where: str | Mapping[str, str]) -> Mapping[str, ob
         return told or {}
     found = {name: _at(question, path) for name, path in where.items()}
     return {name: value for name, value in found.items() if value is not None}
-
-
-# ------------------------------------------------------------------------------ what is the matter
-
-
-def _worded(place: Sequence[object], kind: str, told: str) -> str:
-    """A fault of the file's form, with what may have been meant."""
-    where = ".".join(map(str, place))
-    if kind == "missing":
-        return f"there is no {where}"
-    if kind == "extra_forbidden":
-        names = [*_Told.model_fields, *_Message.model_fields, *_Failure.model_fields]
-        names += _Request.model_fields
-        near = get_close_matches(str(place[-1]), names, n=1)
-        return f"nobody knows {where}" + (f"; did you mean {near[0]}?" if near else "")
-    return f"{where}: {told}"
-
-
-def _faults(told: _Told) -> list[str]:
-    """What is wrong with a cassette that has the right form."""
-    bodies: list[tuple[str, str, str | dict[str, Any]]] = [
-        (each.kind, f"stream.{n}", each.body) for n, each in enumerate(told.stream)
-    ]
-    bodies += [("noise", "noise", told.noise)]
-    for kind, each in told.failures.items():
-        bodies += [("failure", f"failures.{kind}", each.body)]
-    faults = [
-        fault for kind, where, body in bodies for fault in _misplaced(kind, where, body, told)
-    ]
-    kinds = [each.kind for each in told.stream]
-    if "finish" not in kinds:
-        faults.append('the stream has no message of the kind "finish"')
-    if not any("~text~" in _text(each.body) for each in told.stream if each.kind == "delta"):
-        faults.append('the stream has no message of the kind "delta" with ~text~ in it')
-    lacking = set(get_args(FailKind)) - told.failures.keys() - told.cannot_express.keys()
-    if lacking:
-        names = ", ".join(sorted(lacking))
-        faults.append(f"failures lacks {names}: give each a body, or cannot_express a reason")
-    if bool(told.finish_reasons) != any("~finish_reason~" in _text(e.body) for e in told.stream):
-        faults.append("finish_reasons and ~finish_reason~ go together: there is only one of them")
-    return faults
-
-
-def _misplaced(kind: str, where: str, body: str | dict[str, Any], told: _Told) -> list[str]:
-    text, known = _text(body), _PLACES[kind] | _EVERYWHERE
-    faults = []
-    for name in (one or other for one, other in _PLACE.findall(text)):
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            lead = f"did you mean ~{near[0]}~?" if near else f"known are {', '.join(sorted(known))}"
-            faults.append(f"{where}: a message of this kind has no ~{name}~; {lead}")
-    if told.format == "json":
-        try:
-            json.loads(_filled(text, dict.fromkeys(known, 0)))
-        except ValueError as error:
-            faults.append(f'{where}: the body is no JSON ({error}); if it isn\'t, format = "text"')
-    return faults

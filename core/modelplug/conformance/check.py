@@ -1,4 +1,4 @@
-"""A check: one rule that a plugin keeps, with the function that looks."""
+"""Rules that a plugin keeps, and checks: a rule with the function that looks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from modelplug.conformance.directions import ALL, DirectionName
 if TYPE_CHECKING:
     from modelplug.conformance.lab import Lab
 
-__all__ = ["AREAS", "PROFILES", "Check", "Profile", "check", "registered"]
+__all__ = ["AREAS", "PROFILES", "Check", "Profile", "Rule", "check", "registered"]
 
 Profile: TypeAlias = Literal["core", "streaming", "resilient", "complete"]
 
@@ -39,8 +39,8 @@ AREAS = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Check:
-    """One rule.
+class Rule:
+    """One rule, as reports have it.
 
     Attributes:
         id: such as ``STR-01``; the part before the hyphen is its area.
@@ -48,11 +48,7 @@ class Check:
         rule: the rule, as a sentence.
         must: whether breaking it is a failure, or a warning.
         profile: the first level that asks for it.
-        directions: in which of the four ways it is looked at; none for what isn't a call.
-        needs: a capability without which there is nothing to look at.
-        look: raises Violation, NotApplicable or Untestable.
-        twin: what must hold where the capability isn't claimed.
-        revision: counts up when the check asks for more: requirement sets name it.
+        revision: counts up when more is asked for: requirement sets name it.
     """
 
     id: str
@@ -60,16 +56,33 @@ class Check:
     rule: str
     must: bool
     profile: Profile
-    directions: Sequence[DirectionName]
-    needs: str | None
-    look: Callable[[Lab], None]
-    twin: Callable[[Lab], None] | None
     revision: int = 1
 
     @property
     def area(self) -> str:
         """Its area, in a word."""
         return AREAS[self.id.partition("-")[0]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Check(Rule):
+    """A rule that can be looked at.
+
+    Attributes:
+        directions: in which of the four ways it is looked at; none for what isn't a call.
+        needs: a capability without which there is nothing to look at.
+        look: raises Violation, NotApplicable or Untestable.
+        twin: what must hold where the capability isn't claimed.
+    """
+
+    directions: Sequence[DirectionName]
+    needs: str | None
+    look: Callable[[Lab], None]
+    twin: Callable[[Lab], None] | None
+
+    def column(self, direction: DirectionName) -> str:
+        """What reports call one of its directions: ``-`` for what isn't a call."""
+        return direction if self.directions else "-"
 
 
 _checks: dict[str, Check] = {}

@@ -28,8 +28,7 @@ class Conditions:
 
     Attributes:
         set: the requirement set; empty where all checks count.
-        kit: the version of the kit.
-        core: that of the core, of which the kit is a part.
+        kit: the version of the kit, which is that of the core.
         python: the interpreter and its version.
         platform: operating system and machine.
         seed: what random choices came from; None where it isn't known.
@@ -41,7 +40,6 @@ class Conditions:
 
     set: str = ""
     kit: str = ""
-    core: str = ""
     python: str = ""
     platform: str = ""
     seed: int | None = None
@@ -53,10 +51,8 @@ class Conditions:
     @classmethod
     def here(cls, *, seed: int, quantum: float) -> Conditions:
         """Those of a run in this process."""
-        core = version("modelplug")
         return cls(
-            kit=core,
-            core=core,
+            kit=version("modelplug"),
             python=f"{platform.python_implementation()} {platform.python_version()}",
             platform=f"{platform.system()} {platform.machine()}",
             seed=seed,

@@ -15,21 +15,31 @@ from urllib.parse import unquote
 __all__ = ["credentials_in"]
 
 _NAMES = (
-    r"(?:x-)?(?:api[-_]?key|api[-_]?secret|(?:access|refresh|auth|id)[-_]?token|token|secret|"
+    r"(?:x-)?(?:api[-_]?key|api[-_]?secret|(?:access|refresh|auth|id)[-_]?token|"
     r"client[-_]?secret|password|passwd|authorization|signature|set-cookie|cookie)"
 )
+
+_IS = r"""\\?["']?\s*[:=]\s*\\?["']"""
+"""What stands between a name and its value, which is in quotes."""
 
 _LOOKS: Mapping[str, re.Pattern[str]] = {
     "a credential of the kit's own": re.compile(r"\b(?:key|secret)\+/[\w-]{20,}"),
     "a bearer token": re.compile(r"\b(?:bearer|basic)\s+[\w.+/=~-]{8,}", re.IGNORECASE),
     "a key": re.compile(
-        r"\b(?:sk|pk|rk|gsk|xai|ghp|hf)[-_][\w-]{16,}|\bAKIA[0-9A-Z]{12,}|\bAIza[\w-]{20,}"
+        r"(?<![\w-])(?:sk|pk|rk|gsk|xai|ghp|hf)[-_][\w-]{16,}|\bAKIA[0-9A-Z]{12,}|\bAIza[\w-]{20,}"
     ),
     "a JSON web token": re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}"),
     "a user and a password in a URL": re.compile(r"\w://[^\s/@:\"']+:[^\s/@\"']+@"),
-    "a credential in a query": re.compile(rf"[?&](?:key|{_NAMES})=[^&\s\"'~]{{6,}}", re.IGNORECASE),
+    "a credential in a query": re.compile(
+        rf"[?&](?:key|token|secret|{_NAMES})=[^&\s\"'~]{{6,}}", re.IGNORECASE
+    ),
     "a credential by its name": re.compile(
-        rf"""["']?\b{_NAMES}\b\\?["']?\s*[:=]\s*\\?["'][^"'~\\]{{6,}}""", re.IGNORECASE
+        rf"""["']?\b{_NAMES}\b{_IS}[^"'~\\]{{6,}}""", re.IGNORECASE
+    ),
+    # These names are a model's words, too: of tokens' probabilities, say.
+    "a token or a secret": re.compile(
+        rf"""["']?\b(?:token|secret)\b{_IS}(?=[^"'~\\\s]*\d)[^"'~\\\s]{{16,}}\\?["']""",
+        re.IGNORECASE,
     ),
 }
 """Kinds of credentials, and how one looks."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from modelplug.conformance.check import Check
+from modelplug.conformance.check import Rule
 from modelplug.conformance.marks import mark
 from modelplug.conformance.report import Cell, Report
 
@@ -17,12 +17,12 @@ def is_good(cells: Sequence[Cell]) -> bool:
     return all(cell.verdict in ("pass", "n/a") for cell in cells)
 
 
-def reference(number: int, check: Check) -> str:
+def reference(number: int, check: Rule) -> str:
     """The anchor of a check of the backend with this number."""
     return escape(f"d{number}-{check.id}")
 
 
-def detail(number: int, report: Report, check: Check, *, label: str) -> Iterator[str]:
+def detail(number: int, report: Report, check: Rule, *, label: str) -> Iterator[str]:
     """One check of one backend, which the page calls by a label, in all directions."""
     cells = report.of(check.id)
     kind = ' class="good"' if is_good(cells) else ""

@@ -17,19 +17,30 @@
 
 from __future__ import annotations
 
-import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from random import Random
+from random import Random, SystemRandom
 from typing import Protocol, Self, runtime_checkable
 
 from modelplug.delta import FinishReason
+from modelplug.errors import ProxyLLMError
 from modelplug.testing import Codec, FailKind, RawRequest, Wire
 from modelplug.testing.websocket import WebSocketUpstream
 
 __all__ = ["Account", "Asked", "Harness", "ServiceCodec", "VerifiesAuth"]
+
+
+_CHANCE = SystemRandom()
+
+
+def _app_id(random: Random) -> str:
+    return random.randbytes(4).hex()
+
+
+def _credential(name: str, random: Random) -> str:
+    return f"{name}+/{urlsafe_b64encode(random.randbytes(18)).decode()}=="
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,17 +50,17 @@ class Account:
     Their raw, URL-encoded and base64 forms all differ.
     """
 
-    app_id: str = field(default_factory=lambda: secrets.token_hex(4))
-    api_key: str = field(default_factory=lambda: f"key+/{secrets.token_urlsafe(18)}==")
-    api_secret: str = field(default_factory=lambda: f"secret+/{secrets.token_urlsafe(18)}==")
+    app_id: str = field(default_factory=lambda: _app_id(_CHANCE))
+    api_key: str = field(default_factory=lambda: _credential("key", _CHANCE))
+    api_secret: str = field(default_factory=lambda: _credential("secret", _CHANCE))
 
     @classmethod
     def drawn(cls, random: Random) -> Self:
         """Those that a source of random numbers gives: the same source, the same credentials."""
         return cls(
-            app_id=random.randbytes(4).hex(),
-            api_key=f"key+/{urlsafe_b64encode(random.randbytes(18)).decode()}==",
-            api_secret=f"secret+/{urlsafe_b64encode(random.randbytes(18)).decode()}==",
+            app_id=_app_id(random),
+            api_key=_credential("key", random),
+            api_secret=_credential("secret", random),
         )
 
 
@@ -108,12 +119,12 @@ class Harness:
         model: which model to check; None is the backend's default.
         cannot_express: failures that the service has no words for, and why not. They are shown
             as not applicable, with the reason.
-        errors: failures that come as another class than usual, by its name, because the service
-            has one word for two things.
+        errors: failures that come as another class of ``modelplug.errors`` than usual, because
+            the service has one word for two things.
         finish_reasons: the service's own words for why an answer ended, and what each means;
             empty if it has none. None leaves the kit to guess from what the codec says.
-        clock: makes a context in which the plugin's clock is so many seconds ahead, or behind,
-            for signatures that go by it; None if it can't be moved.
+        clock_moved: makes a context in which the plugin's clock is so many seconds ahead, or
+            behind, for signatures that go by it; None if it can't be moved.
         wire: what the service is reached by: ``WebSocketUpstream``, which is the default,
             ``HttpUpstream``, or ``InProcess("module:attribute")``.
     """
@@ -122,7 +133,7 @@ class Harness:
     params: Callable[[str, Account], Mapping[str, object]]
     model: str | None = None
     cannot_express: Mapping[FailKind, str] = field(default_factory=dict)
-    errors: Mapping[FailKind, str] = field(default_factory=dict)
+    errors: Mapping[FailKind, type[ProxyLLMError]] = field(default_factory=dict)
     finish_reasons: Mapping[str, FinishReason] | None = None
-    clock: Callable[[float], AbstractContextManager[object]] | None = None
+    clock_moved: Callable[[float], AbstractContextManager[object]] | None = None
     wire: Wire = WebSocketUpstream

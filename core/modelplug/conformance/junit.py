@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
-from modelplug.conformance.check import Check
+from modelplug.conformance.check import Rule
 from modelplug.conformance.report import Cell, Report, catalogue
 
 __all__ = ["junit"]
@@ -18,7 +18,7 @@ _UNFIT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def junit(report: Report) -> str:
     """The report as XML."""
     root = ET.Element("testsuites", name=f"modelplug conformance {_fit(report.backend)}")
-    by_area: dict[str, list[tuple[Check | None, Cell]]] = {}
+    by_area: dict[str, list[tuple[Rule | None, Cell]]] = {}
     for check in catalogue([report]):
         by_area.setdefault(check.area, []).extend((check, cell) for cell in report.of(check.id))
     if report.stale:
@@ -30,7 +30,7 @@ def junit(report: Report) -> str:
 
 
 def _suite(
-    root: ET.Element, area: str, report: Report, cases: Sequence[tuple[Check | None, Cell]]
+    root: ET.Element, area: str, report: Report, cases: Sequence[tuple[Rule | None, Cell]]
 ) -> None:
     cells = [cell for _, cell in cases]
     suite = ET.SubElement(
@@ -47,7 +47,7 @@ def _suite(
         _case(suite, report, check, cell)
 
 
-def _case(suite: ET.Element, report: Report, check: Check | None, cell: Cell) -> None:
+def _case(suite: ET.Element, report: Report, check: Rule | None, cell: Cell) -> None:
     case = ET.SubElement(
         suite,
         "testcase",

@@ -9,13 +9,12 @@ from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from random import Random
 
-from modelplug.backend import Backend
 from modelplug.capabilities import Capabilities
 from modelplug.client import ProxyLLMClient, RequestLike
-from modelplug.configstring import ConfigString, Target
 from modelplug.conformance.directions import Direction, Reading
 from modelplug.conformance.expect import ErrorT, Expect
-from modelplug.conformance.harness import Account, Asked, Harness
+from modelplug.conformance.harness import Account, Asked
+from modelplug.conformance.subject import Subject
 from modelplug.conformance.verdict import NotApplicable, Violation
 from modelplug.conformance.wording import Wording
 from modelplug.delta import Finish
@@ -34,6 +33,7 @@ class Lab:
     """One check's own service, account and way of asking.
 
     Attributes:
+        subject: who is checked.
         backend: what the plugin says of itself.
         harness: what its author wrote for the kit.
         expect: the assertions.
@@ -45,24 +45,24 @@ class Lab:
 
     def __init__(
         self,
-        backend: Backend,
-        harness: Harness,
+        subject: Subject,
         *,
         direction: Direction,
         quantum: float = 0.25,
         expect: Expect | None = None,
         random: Random | None = None,
     ) -> None:
-        self.backend = backend
-        self.harness = harness
+        self.subject = subject
+        self.backend = subject.backend
+        self.harness = subject.harness
         self.expect = expect or Expect()
         self.random = random or Random()  # noqa: S311  # nothing of it is secret
         self.account = Account.drawn(self.random)
         self.quantum = quantum
         self.direction = direction
         self.script: list[str] = []
-        self.wording = Wording(harness.codec)
-        self.upstream = harness.wire(self.wording)
+        self.wording = Wording(self.harness.codec)
+        self.upstream = self.harness.wire(self.wording)
         self._open = ExitStack()
 
     def __enter__(self) -> Lab:
@@ -107,13 +107,22 @@ class Lab:
                 return told
         return ""
 
+    def leaves_out(self, *steps: Step) -> str:
+        """Why a check has to do without these steps, which its cell's script tells, too; or empty.
+
+        It is for a part of a check. Where there is nothing else to look at, ``play`` raises.
+        """
+        if (why := self.cannot(*steps)) and (line := f"left out: {why}") not in self.script:
+            self.script.append(line)
+        return why
+
     def possible(self, *scripts: Sequence[Step]) -> list[Sequence[Step]]:
-        """Those of the scripts that the service can play.
+        """Those of the scripts that the service can play; what it leaves out is told.
 
         Raises:
             NotApplicable: it can play none.
         """
-        found = [steps for steps in scripts if not self.cannot(*steps)]
+        found = [steps for steps in scripts if not self.leaves_out(*steps)]
         if not found:
             raise NotApplicable("; ".join(dict.fromkeys(self.cannot(*each) for each in scripts)))
         return found
@@ -178,13 +187,12 @@ class Lab:
 
     def made(self, *, executor: Executor | None = None, **overrides: object) -> ProxyLLMClient:
         """The same, to be closed by whoever asked for it."""
-        target = Target(backend=self.backend.name, model=self.harness.model)
-        params = {
-            "backend": str(ConfigString(targets=(target,))),
-            **self.harness.params(self.upstream.url, self.account),
-            **overrides,
-        }
-        return new_client(params, executor)
+        params = self.subject.params(self.upstream.url, self.account)
+        return new_client({**params, **overrides}, executor)
+
+    def another_account(self) -> Account:
+        """Credentials that aren't this check's; the same seed makes the same."""
+        return Account.drawn(self.random)
 
     def ask(
         self,

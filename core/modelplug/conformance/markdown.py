@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from modelplug.conformance.check import AREAS
+from modelplug.conformance.headline import circumstances, level, sides
 from modelplug.conformance.report import Cell, Report
-from modelplug.conformance.standing import circumstances, level, sides
 from modelplug.conformance.verdict import GLYPHS, SEVERITY
 
 __all__ = ["markdown"]

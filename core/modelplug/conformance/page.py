@@ -15,12 +15,12 @@ from html import escape
 from importlib.resources import files
 from itertools import groupby, pairwise
 
-from modelplug.conformance.check import PROFILES, Check
+from modelplug.conformance.check import PROFILES, Rule
 from modelplug.conformance.detail import detail, is_good, reference, stale
 from modelplug.conformance.directions import ALL
+from modelplug.conformance.headline import circumstances, level, versions
 from modelplug.conformance.marks import ENDINGS, MEANINGS, ending, mark
 from modelplug.conformance.report import Cell, Report, catalogue, worst
-from modelplug.conformance.standing import circumstances, level, versions
 from modelplug.conformance.verdict import SEVERITY
 
 __all__ = ["page"]
@@ -161,7 +161,7 @@ def _matrix(reports: Sequence[Report]) -> Iterator[str]:
     yield "</table>"
 
 
-def _row(check: Check, reports: Sequence[Report]) -> Iterator[str]:
+def _row(check: Rule, reports: Sequence[Report]) -> Iterator[str]:
     cells = [cell for report in reports for cell in report.of(check.id)]
     bad = "" if is_good(cells) else " data-bad"
     changed = " data-changed" if _is_changed(check, reports) else ""
@@ -179,7 +179,7 @@ def _row(check: Check, reports: Sequence[Report]) -> Iterator[str]:
     yield "</tr>"
 
 
-def _is_changed(check: Check, reports: Sequence[Report]) -> bool:
+def _is_changed(check: Rule, reports: Sequence[Report]) -> bool:
     """Whether two reports of one backend say different things of it."""
     return any(
         {cell.direction: cell.verdict for cell in one.of(check.id)}
@@ -188,7 +188,7 @@ def _is_changed(check: Check, reports: Sequence[Report]) -> bool:
     )
 
 
-def _marks(check: Check, report: Report, number: int) -> str:
+def _marks(check: Rule, report: Report, number: int) -> str:
     cells = report.of(check.id)
     if not cells:
         return '<span class="muted" title="not looked at">-</span>'

@@ -1,7 +1,8 @@
-"""Processes that look at cells: each has its own threads, files, logging and standard output.
+"""Processes of the kit's, and those that look at cells.
 
-Checks look at what a process holds, and so no two may share one at a time. A process is told of a
-cell by a line of JSON and answers by one; its other half is ``looker.py``.
+Checks look at what a process holds, its threads, files, logging and standard output, and so no two
+may share one at a time. A process that looks is told of a cell by a line of JSON and answers by
+one; its other half is ``looker.py``.
 """
 
 from __future__ import annotations
@@ -11,29 +12,38 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import IO, Self, TypeAlias
 
+from modelplug.conformance.check import Check
 from modelplug.conformance.directions import DirectionName
 from modelplug.conformance.report import Cell
 
-__all__ = ["Looker", "Place", "looked", "usable"]
+__all__ = ["Looker", "Place", "Process", "fate", "looked", "started", "usable"]
 
-Place: TypeAlias = tuple[str, DirectionName]
-"""A check's id, and a direction."""
+Place: TypeAlias = tuple[Check, DirectionName]
+"""A check, and a direction; where it isn't a call, any."""
+
+Process: TypeAlias = subprocess.Popen[str]
+"""One that is told and heard by lines of text."""
 
 _START = """\
 import json, sys
-sys.path[:] = json.loads(sys.argv[1])["path"]
-from modelplug.conformance.looker import main
-main()
+from importlib.util import module_from_spec, spec_from_file_location
+task = json.loads(sys.argv[1])
+sys.path[:] = task["path"]
+spec = spec_from_file_location("conformance_process", task["file"])
+process = module_from_spec(spec)
+spec.loader.exec_module(process)
+process.main(task)
 """
-"""Nothing is imported before the path is its parent's."""
+"""Nothing of anybody's is imported before the path is its parent's, nor the kit for its sake."""
 
 _MOST = 4
 """Processes that are used unasked: more make clocks unsteady before they make a run shorter."""
@@ -48,6 +58,34 @@ def usable() -> int:
     return min(_MOST, len(affinity(0)) if affinity else os.cpu_count() or 1)
 
 
+def started(
+    module: str,
+    task: Mapping[str, object],
+    *,
+    stderr: int | IO[str] | None = None,
+    group: int | None = None,
+) -> Process:
+    """A process in which ``main`` of a module beside this one is called.
+
+    Args:
+        module: its name within this package.
+        task: what ``main`` is told, for JSON; ``path`` and ``file`` come to it.
+        stderr: where standard error goes, as ``subprocess`` has it; None is this process's own.
+        group: the process group that it joins; 0 is one of its own, None this process's.
+    """
+    file = Path(__file__).with_name(f"{module}.py")
+    told = json.dumps({**task, "path": sys.path, "file": str(file)})
+    return subprocess.Popen(
+        [sys.executable, "-X", "utf8", "-c", _START, told],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        encoding="utf-8",
+        errors="replace",
+        process_group=group,
+    )
+
+
 class Looker:
     """A process that looks at one cell after the other; one that has died has a successor.
 
@@ -59,11 +97,11 @@ class Looker:
 
     def __init__(self, backend: str, dist: str, *, seed: int, quantum: float) -> None:
         self._task = {"backend": backend, "dist": dist, "seed": seed, "quantum": quantum}
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Process | None = None
         self._closed = False
         self._lock = Lock()  # of the two above: who starts a process while another closes
 
-    def look(self, check: str, direction: DirectionName) -> Cell:
+    def look(self, check: Check, direction: DirectionName) -> Cell:
         """What comes of a cell; the harness is at fault where the process died of it.
 
         Raises:
@@ -71,17 +109,17 @@ class Looker:
         """
         process = self._running()
         try:
-            answer = _answer(process, json.dumps([check, direction]))
+            answer = _answer(process, json.dumps([check.id, direction]))
         except BaseException:
             self.close(at_once=True)
             raise
         if answer:
             return Cell(**json.loads(answer))
         return Cell(
-            check=check,
-            direction=direction,
+            check=check.id,
+            direction=check.column(direction),
             verdict="harness",
-            told=f"the process that looked at it died: {_fate(self._buried())}",
+            told=f"the process that looked at it died: {fate(self._buried())}",
         )
 
     def close(self, *, at_once: bool = False) -> None:
@@ -103,12 +141,14 @@ class Looker:
     ) -> None:
         self.close(at_once=exc_type is not None)
 
-    def _running(self) -> subprocess.Popen[str]:
+    def _running(self) -> Process:
         with self._lock:
             if self._closed:
                 raise CancelledError
             if self._process is None:
-                self._process = _started({**self._task, "path": sys.path})
+                # In a group of its own: what interrupts the run ends it, and not the terminal.
+                own = 0 if os.name == "posix" else None
+                self._process = started("looker", self._task, group=own)
             return self._process
 
     def _buried(self) -> int:
@@ -141,19 +181,7 @@ def looked(lookers: Sequence[Looker], places: Sequence[Place]) -> Generator[Cell
         yield from waiting.map(one, places)
 
 
-def _started(task: dict[str, object]) -> subprocess.Popen[str]:
-    """A process, in a group of its own: what interrupts the run ends it, and not the terminal."""
-    return subprocess.Popen(
-        [sys.executable, "-c", _START, json.dumps(task)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        process_group=0 if os.name == "posix" else None,
-    )
-
-
-def _answer(process: subprocess.Popen[str], line: str) -> str:
+def _answer(process: Process, line: str) -> str:
     """What a process answers; nothing if it died."""
     if process.stdin is None or process.stdout is None:  # never, as both are pipes
         return ""
@@ -163,7 +191,7 @@ def _answer(process: subprocess.Popen[str], line: str) -> str:
     return process.stdout.readline()
 
 
-def _end(process: subprocess.Popen[str], *, within: float) -> int:
+def _end(process: Process, *, within: float) -> int:
     """End a process and what it has started; its exit status."""
     with suppress(BrokenPipeError):
         if process.stdin is not None:
@@ -181,8 +209,8 @@ def _end(process: subprocess.Popen[str], *, within: float) -> int:
     return status
 
 
-def _fate(status: int) -> str:
-    """An exit status in words."""
+def fate(status: int) -> str:
+    """How a process ended, in words; below 0 is the number of a signal."""
     if status >= 0:
         return f"exit status {status}"
     with suppress(ValueError):

@@ -4,29 +4,18 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import NoReturn
-
-from pydantic import TypeAdapter, ValidationError
+from dataclasses import dataclass, field
 
 from modelplug.capabilities import Support
-from modelplug.conformance.check import AREAS, PROFILES, Check, Profile
+from modelplug.conformance.check import AREAS, PROFILES, Profile, Rule
 from modelplug.conformance.conditions import RUNS, Conditions
 from modelplug.conformance.sides import SIDES, Side
 from modelplug.conformance.verdict import FAILURES, SEVERITY, Verdict
-from modelplug.errors import WrongUseError
 
-__all__ = ["SCHEMA", "Cell", "Report", "ReportError", "catalogue", "worst"]
-
-SCHEMA = 2
-"""The version of what ``to_dict`` gives."""
+__all__ = ["Cell", "Report", "catalogue", "worst"]
 
 _LONGEST = 1000
 """Characters of a text that a cell keeps: some scripts say megabytes."""
-
-
-class ReportError(WrongUseError):
-    """What should be a report isn't one, or is one of another version."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,7 +73,7 @@ class Report:
     backend: str
     distribution: str
     version: str
-    checks: Sequence[Check]
+    checks: Sequence[Rule]
     cells: Sequence[Cell]
     asked: Profile | None = "complete"
     stale: Sequence[Cell] = ()
@@ -189,108 +178,17 @@ class Report:
             command += ["--repeat", str(self.conditions.repeat)]
         return shlex.join(command)
 
-    def to_dict(self) -> Mapping[str, object]:
-        """The report as JSON has it; the same run gives the same order."""
-        return {
-            "schema": SCHEMA,
-            "backend": self.backend,
-            "distribution": self.distribution,
-            "version": self.version,
-            "conditions": asdict(self.conditions),
-            "asked": self.asked,
-            "level": self.level,
-            "sure": self.is_sure,
-            "sides": self.sides,
-            "claims": dict(sorted(self.claims.items())),
-            "checks": [asdict(_rule(each)) for each in self.checks],
-            "not_scored": [*self.not_scored],
-            "cells": [asdict(cell) for cell in self.cells],
-            "stale": [asdict(cell) for cell in self.stale],
-        }
-
-    @classmethod
-    def from_dict(cls, told: object) -> Report:
-        """The report that ``to_dict`` gave; its checks can't look any more.
-
-        Raises:
-            ReportError: it is of another schema, or no report.
-        """
-        schema = told.get("schema") if isinstance(told, Mapping) else None
-        if schema is None:
-            raise ReportError("this is no report of the conformance kit")
-        if schema != SCHEMA:
-            raise ReportError(
-                f"the report's schema is {schema!r}, and this modelplug reads {SCHEMA}",
-                hint="write it again with this modelplug",
-            )
-        try:
-            read = _ADAPTER.validate_python(told)
-        except ValidationError as invalid:
-            first = invalid.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            broken = f"the report is broken at {where}: {first['msg']}"
-        else:
-            return cls._of(read)
-        raise ReportError(broken)
-
-    @classmethod
-    def _of(cls, read: _Read) -> Report:
-        report = cls(
-            backend=read.backend,
-            distribution=read.distribution,
-            version=read.version,
-            checks=tuple(map(_check, read.checks)),
-            cells=tuple(read.cells),
-            asked=read.asked,
-            stale=tuple(read.stale),
-            conditions=read.conditions,
-            not_scored=tuple(read.not_scored),
-            claims=read.claims,
-        )
-        unknown = {cell.check for cell in report.cells} - {each.id for each in report.checks}
-        if unknown:
-            raise ReportError(f"the report has cells of checks it doesn't list: {min(unknown)}")
-        return report
-
 
 def worst(cells: Iterable[Cell]) -> Verdict:
     """The worst verdict of some cells; ``n/a`` of none."""
     return max((cell.verdict for cell in cells), key=SEVERITY.index, default="n/a")
 
 
-def catalogue(reports: Iterable[Report]) -> list[Check]:
+def catalogue(reports: Iterable[Report]) -> list[Rule]:
     """All checks of some reports, as the catalogue orders them."""
     found = {check.id: check for report in reports for check in report.checks}
     areas = list(AREAS.values())
     return sorted(found.values(), key=lambda each: (areas.index(each.area), each.id))
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Rule:
-    id: str
-    area: str
-    title: str
-    rule: str
-    must: bool
-    profile: Profile
-    revision: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Read:
-    backend: str
-    distribution: str
-    version: str
-    conditions: Conditions
-    asked: Profile | None
-    claims: dict[str, Support]
-    checks: list[_Rule]
-    not_scored: list[str]
-    cells: list[Cell]
-    stale: list[Cell]
-
-
-_ADAPTER = TypeAdapter(_Read)
 
 
 def _short(text: str) -> str:
@@ -303,36 +201,3 @@ def _short(text: str) -> str:
 
 def _is_good(cell: Cell, *, must: bool) -> bool:
     return cell.verdict in ("pass", "n/a") or (not must and cell.verdict in ("warn", "xfail"))
-
-
-def _rule(check: Check) -> _Rule:
-    return _Rule(
-        id=check.id,
-        area=check.area,
-        title=check.title,
-        rule=check.rule,
-        must=check.must,
-        profile=check.profile,
-        revision=check.revision,
-    )
-
-
-def _check(rule: _Rule) -> Check:
-    if rule.id.partition("-")[0] not in AREAS:
-        raise ReportError(f"the report has a check of no known area: {rule.id}")
-    return Check(
-        id=rule.id,
-        title=rule.title,
-        rule=rule.rule,
-        must=rule.must,
-        profile=rule.profile,
-        directions=(),
-        needs=None,
-        look=_looks_no_more,
-        twin=None,
-        revision=rule.revision,
-    )
-
-
-def _looks_no_more(_: object) -> NoReturn:
-    raise ReportError("a check that was read from a report can't be made again")

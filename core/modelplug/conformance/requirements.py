@@ -17,10 +17,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 
-from modelplug.conformance.check import AREAS, Check
+from modelplug.conformance.check import AREAS, Rule
 from modelplug.conformance.report import Report
 
-__all__ = ["NEWEST", "SETS", "RequirementSet", "named", "scored"]
+__all__ = ["NEWEST", "SETS", "RequirementSet", "requirement_set", "scored"]
 
 SETS: Sequence[str] = ("2026.1",)
 """All sets, from the oldest to the newest."""
@@ -43,16 +43,16 @@ class RequirementSet:
     revisions: Mapping[str, int]
 
     @classmethod
-    def of(cls, name: str, checks: Iterable[Check]) -> RequirementSet:
+    def of(cls, name: str, checks: Iterable[Rule]) -> RequirementSet:
         """One that has these checks as they are now, and isn't frozen."""
         revisions = {each.id: each.revision for each in checks}
         return cls(name=name, frozen=False, revisions=revisions)
 
-    def scores(self, check: Check) -> bool:
+    def scores(self, check: Rule) -> bool:
         """Whether a check counts: it is in the set, and no stricter than the set has it."""
         return self.revisions.get(check.id) == check.revision
 
-    def lacking(self, checks: Iterable[Check]) -> list[str]:
+    def lacking(self, checks: Iterable[Rule]) -> list[str]:
         """What the set asks for and these checks can't look at: ``GEN-01@2``."""
         there = {each.id: each.revision for each in checks}
         return [
@@ -70,7 +70,7 @@ class RequirementSet:
         yield from (f"{id} = {revision}" for id, revision in self.revisions.items())
 
 
-def named(name: str) -> RequirementSet:
+def requirement_set(name: str) -> RequirementSet:
     """The set of this name.
 
     Raises:

@@ -7,59 +7,28 @@ import pkgutil
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 
-from modelplug.backend import Backend
 from modelplug.capabilities import Support
 from modelplug.conformance import checks
 from modelplug.conformance.check import Check, registered
 from modelplug.conformance.conditions import Conditions, drawn
 from modelplug.conformance.directions import Direction, DirectionName, Loop
 from modelplug.conformance.expect import Expect
-from modelplug.conformance.harness import Harness
 from modelplug.conformance.lab import Lab, told
 from modelplug.conformance.processes import Looker, Place, looked
 from modelplug.conformance.report import Cell, Report
 from modelplug.conformance.selfcheck import SELF_CHECKS, self_checked
+from modelplug.conformance.subject import Subject
 from modelplug.conformance.verdict import NotApplicable, Untestable, Verdict, Violation
-from modelplug.errors import ProxyLLMError, WrongUseError
-from modelplug.plugins import InstalledPlugin, load_attribute
-from modelplug.registry import registry
+from modelplug.conformance.watching import unprinted
+from modelplug.errors import ProxyLLMError
 
-__all__ = ["Subject", "all_checks", "look", "places", "run"]
+__all__ = ["all_checks", "look", "places", "run"]
 
 _PATIENCE = 20
 """Quanta after which a call of the plugin counts as hanging."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Subject:
-    """Who is checked: a backend, its plugin, and the harness that its author wrote."""
-
-    backend: Backend
-    plugin: InstalledPlugin
-    harness: Harness
-
-    @classmethod
-    def of(cls, name: str, dist: str | None = None) -> Subject:
-        """The installed backend called ``name``.
-
-        Raises:
-            WrongUseError: its plugin has no harness.
-            PluginError: there is no such backend, or its plugin is faulty.
-        """
-        plugin = registry().find(name, dist)
-        backend = registry().load(plugin.name, plugin.dist)
-        if backend.harness is None:
-            raise WrongUseError(
-                f"{plugin.dist} {plugin.version} has no conformance harness for {name!r}",
-                hint="its author names one by Backend(harness='module:attribute')",
-            )
-        harness = load_attribute(backend.harness, plugin)
-        if not isinstance(harness, Harness):
-            raise WrongUseError(f"{backend.harness} is no modelplug.conformance.Harness")
-        return cls(backend=backend, plugin=plugin, harness=harness)
 
 
 def all_checks() -> list[Check]:
@@ -96,44 +65,29 @@ def run(
         ValueError: other assertions can't be taken to other processes.
     """
     seed = drawn() if seed is None else seed
-    own = self_checked(subject.harness)
-    if any(cell.verdict == "harness" for cell in own):  # nothing that the plugin does would count
-        return Report(
-            backend=subject.backend.name,
-            distribution=subject.plugin.dist,
-            version=subject.plugin.version,
-            checks=SELF_CHECKS,
-            cells=tuple(own),
-            conditions=Conditions.here(seed=seed, quantum=quantum),
-        )
-    todo = list(places(chosen, directions))
-    jobs = min(jobs, len(todo))
-    if jobs > 1 and expect is not None:
-        raise ValueError("other assertions are for one job")
-    found = (
-        _by_processes(subject, todo, seed=seed, quantum=quantum, jobs=jobs)
-        if jobs > 1
-        else _by_itself(subject, todo, seed=seed, quantum=quantum, expect=expect)
-    )
-    cells = []
-    with closing(found):
-        for cell in found:
-            cells.append(cell)
-            progress(cell)
-    return Report(
+    report = Report(
         backend=subject.backend.name,
         distribution=subject.plugin.dist,
         version=subject.plugin.version,
-        checks=tuple(chosen),
-        cells=tuple(cells),
+        checks=SELF_CHECKS,
+        cells=tuple(self_checked(subject.harness)),
         conditions=Conditions.here(seed=seed, quantum=quantum),
-        claims=_claims(subject, quantum=quantum),
     )
+    if report.failures:  # nothing that the plugin does would count
+        return report
+    todo = list(places(chosen, directions))
+    cells = []
+    with closing(_found(subject, todo, report.conditions, expect=expect, jobs=jobs)) as found:
+        for cell in found:
+            cells.append(cell)
+            progress(cell)
+    claims = _claims(subject, quantum=quantum)
+    return replace(report, checks=tuple(chosen), cells=tuple(cells), claims=claims)
 
 
 def places(
     chosen: Sequence[Check], directions: Sequence[DirectionName] | None = None
-) -> Iterator[tuple[Check, DirectionName]]:
+) -> Iterator[Place]:
     """What there is to look at, in the order of a report; what isn't a call is looked at once."""
     for check in chosen:
         for name in check.directions or ("async",):
@@ -153,44 +107,37 @@ def look(
 ) -> Cell:
     """Look at one rule in one direction, in this process."""
     lab = Lab(
-        subject.backend,
-        subject.harness,
+        subject,
         direction=Direction(name, loop, patience=_PATIENCE * quantum),
         quantum=quantum,
         expect=expect,
         random=Random(f"{seed} {check.id} {name}"),  # noqa: S311  # nothing of it is secret
     )
-    cell = _looked(check, lab)
-    return cell if check.directions else replace(cell, direction="-")
+    return _looked(check, lab)
 
 
-def _by_itself(
+def _found(
     subject: Subject,
-    todo: Sequence[tuple[Check, DirectionName]],
+    todo: Sequence[Place],
+    made: Conditions,
     *,
-    seed: int,
-    quantum: float,
     expect: Expect | None,
+    jobs: int,
 ) -> Generator[Cell]:
+    """What comes of each place, in their order, by so many processes, or by this one."""
+    seed, quantum = made.seed or 0, made.quantum
+    jobs = min(jobs, len(todo))
+    if jobs > 1 and expect is not None:
+        raise ValueError("other assertions are for one job")
+    if jobs > 1:
+        name, dist = subject.plugin.name, subject.plugin.dist
+        yield from looked(
+            [Looker(name, dist, seed=seed, quantum=quantum) for _ in range(jobs)], todo
+        )
+        return
     with Loop.running() as loop:
         for check, name in todo:
             yield look(subject, check, name, loop=loop, seed=seed, quantum=quantum, expect=expect)
-
-
-def _by_processes(
-    subject: Subject,
-    todo: Sequence[tuple[Check, DirectionName]],
-    *,
-    seed: int,
-    quantum: float,
-    jobs: int,
-) -> Generator[Cell]:
-    name, dist = subject.plugin.name, subject.plugin.dist
-    asked: list[Place] = [(check.id, direction) for check, direction in todo]
-    lookers = [Looker(name, dist, seed=seed, quantum=quantum) for _ in range(jobs)]
-    with closing(looked(lookers, asked)) as found:
-        for (check, _), cell in zip(todo, found, strict=True):
-            yield cell if check.directions else replace(cell, direction="-")
 
 
 def _claims(subject: Subject, *, quantum: float) -> Mapping[str, Support]:
@@ -198,7 +145,7 @@ def _claims(subject: Subject, *, quantum: float) -> Mapping[str, Support]:
     try:
         with Loop.running() as loop:
             direction = Direction("sync", loop, patience=_PATIENCE * quantum)
-            lab = Lab(subject.backend, subject.harness, direction=direction, quantum=quantum)
+            lab = Lab(subject, direction=direction, quantum=quantum)
             with lab:
                 return lab.claimed().to_dict()
     except Exception:  # noqa: BLE001  # a plugin may raise anything; checks have told what
@@ -208,14 +155,14 @@ def _claims(subject: Subject, *, quantum: float) -> Mapping[str, Support]:
 def _looked(check: Check, lab: Lab) -> Cell:
     started = time.monotonic()
     try:
-        with lab:
+        with unprinted(), lab:
             verdict, happened = _verdict(check, lab)
     except Exception as fault:  # noqa: BLE001  # the harness's own code
         verdict, happened = "harness", f"the harness raised {type(fault).__name__}: {fault}"
     last = lab.exchanges[-1] if lab.exchanges else None
     return Cell(
         check=check.id,
-        direction=lab.direction.name,
+        direction=check.column(lab.direction.name),
         verdict=verdict,
         told=happened,
         seconds=time.monotonic() - started,

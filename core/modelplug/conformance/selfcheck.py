@@ -6,38 +6,39 @@ look bad and a bad one good. So a fault here is the harness's, and ends the run.
 
 from __future__ import annotations
 
-import inspect
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
 from itertools import combinations, pairwise
-from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from modelplug import errors
-from modelplug.conformance.check import Check
+from modelplug.conformance.check import Rule
 from modelplug.conformance.corpus import CONTROLS, CORPUS, FORMS, SEPARATORS, SPACES
 from modelplug.conformance.harness import Account, Asked, Harness, VerifiesAuth
+from modelplug.conformance.messagevalues import differ, holds, is_json, values
+from modelplug.conformance.mute import origin
 from modelplug.conformance.report import Cell
-from modelplug.conformance.spoken import differ, holds, is_json, values
+from modelplug.conformance.voice import (
+    HarnessFaultError,
+    Voice,
+    called,
+    kind_of,
+    raised,
+    where_of,
+)
 from modelplug.conformance.wording import MARK
 from modelplug.delta import Delta, Finish, FinishReason, ToolCallDelta
-from modelplug.errors import ContentFilterError, ProxyLLMError
+from modelplug.errors import ContentFilterError
 from modelplug.testing.codec import Called, RawRequest
 from modelplug.testing.scripted import failure
-from modelplug.testing.steps import Fail, FailKind, Noise, Status
+from modelplug.testing.steps import Fail, FailKind, Noise
 
 __all__ = ["SELF_CHECKS", "self_checked"]
 
-_NOBODY = RawRequest(target="/")
-"""A request with nothing in it: nobody has asked yet."""
-
 _KINDS: tuple[FailKind, ...] = get_args(FailKind)
 
-
-class _FaultError(Exception):
-    """What is wrong with the harness, and where."""
-
+_NOWHERE = "127.0.0.1:9"
+"""An address where nobody listens."""
 
 _Look = Callable[[Harness], Iterator[str]]
 
@@ -60,7 +61,7 @@ def self_checked(harness: Harness) -> list[Cell]:
 def _cell(harness: Harness, id: str, look: _Look) -> Cell:
     try:
         faults = list(dict.fromkeys(look(harness)))
-    except _FaultError as fault:
+    except HarnessFaultError as fault:
         faults = [str(fault)]
     told = "; ".join(faults)
     return Cell(check=id, direction="-", verdict="harness" if told else "pass", told=told)
@@ -69,122 +70,30 @@ def _cell(harness: Harness, id: str, look: _Look) -> Cell:
 # ------------------------------------------------------------------------------ the codec speaks
 
 
-_Piece = Delta | Finish | Fail | Noise
-
-
-@dataclass(frozen=True, slots=True)
-class _Voice:
-    """A harness's codec, called with care."""
-
-    harness: Harness
-
-    def encoder(self) -> Any:
-        """A new encoder."""
-        codec = self.harness.codec
-        what = "for a request with an empty body, as it is asked for here,"
-        return _called(codec, "encoder", _NOBODY, what=what)
-
-    def says(self, *steps: _Piece, encoder: Any = None) -> list[object]:
-        """The messages of one answer, by a new encoder unless there is one."""
-        encoder = self.encoder() if encoder is None else encoder
-        return [message for step in steps for message in self._said(encoder, step)]
-
-    def refusal(self, fail: Fail) -> list[object]:
-        """How a failure is told instead of an answer; empty where it is told in one."""
-        status = _called(self.harness.codec, "refusal", fail, what=f"for {fail.kind}")
-        if status is None:
-            return []
-        if not isinstance(status, Status):
-            where = _where(self.harness.codec, "refusal")
-            raise _FaultError(f"{where} gave {_kind(status)} for {fail.kind}, and no Status")
-        return [status.status, status.body, dict(status.headers)]
-
-    def apart(self, one: _Piece, other: _Piece) -> bool:
-        """Whether the answers that consist of one piece and of the other differ."""
-        return differ(lambda: self.says(one), lambda: self.says(other))
-
-    def _said(self, encoder: Any, step: _Piece) -> Sequence[object]:
-        name, what = type(step).__name__.lower(), f"for {step!r}"
-        said = (
-            _called(encoder, name, what="")
-            if isinstance(step, Noise)
-            else _called(encoder, name, step, what=what)
-        )
-        if isinstance(said, str | bytes | Mapping) or not isinstance(said, Sequence):
-            told = f"gave {_kind(said)} {what}, where a list of messages belongs"
-            raise _FaultError(f"{_where(encoder, name)} {told}")
-        # InProcess("...") is no class, and what a library gives may be anything.
-        if isinstance(self.harness.wire, type):
-            for message in said:
-                if not isinstance(message, bytes):
-                    told = f"gave {_kind(message)} {what}; on a wire messages are bytes"
-                    raise _FaultError(f"{_where(encoder, name)} {told}")
-        return said
-
-
-def _called(owner: Any, name: str, *args: object, what: str) -> Any:
-    """What a method of the author's gives.
-
-    Raises:
-        _FaultError: there is no such method, or it raises.
-    """
-    method = getattr(owner, name, None)
-    if not callable(method):
-        raise _FaultError(f"{type(owner).__name__} has no method {name}")
-    try:
-        return method(*args)
-    except Exception as error:  # noqa: BLE001  # the author's code may raise anything
-        told = f"{_where(owner, name)} {what} raised {_raised(error, owner)}"
-    raise _FaultError(" ".join(told.split()))
-
-
-def _where(owner: object, name: str) -> str:
-    """A method, and the line where it begins: ``Codec.asked (harness.py, line 41)``."""
-    method = inspect.unwrap(getattr(type(owner), name, getattr(owner, name, None)))  # type: ignore[arg-type]
-    code = getattr(getattr(method, "__func__", method), "__code__", None)
-    line = f" ({Path(code.co_filename).name}, line {code.co_firstlineno})" if code else ""
-    return f"{type(owner).__name__}.{name}{line}"
-
-
-def _raised(error: BaseException, owner: object) -> str:
-    """An error, and the last line of the author's own file on the way to it."""
-    module = inspect.getmodule(type(owner))
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [
-        each for each in frames if module and each.filename == getattr(module, "__file__", "")
-    ] or frames
-    place = f"{Path(own[-1].filename).name}, line {own[-1].lineno}"
-    return f"{type(error).__name__} at {place}: {error}"
-
-
-def _kind(value: object) -> str:
-    return "None" if value is None else f"a {type(value).__name__}"
-
-
-def _answer(voice: _Voice, text: str) -> Callable[[], list[object]]:
+def _answer(voice: Voice, text: str) -> Callable[[], list[object]]:
     return lambda: voice.says(Delta(text), Finish())
 
 
 @_asks("HAR-01", "says every step")
 def _says_every_step(harness: Harness) -> Iterator[str]:
     """The codec has messages for every step of a script, and raises for none."""
-    voice = _Voice(harness)
+    voice = Voice(harness)
     if not (text := voice.says(Delta("Hello"))) and not voice.says(Delta("Hello"), Finish()):
-        yield f"{_where(voice.encoder(), 'delta')} says nothing for a text"
+        yield f"{where_of(voice.encoder(), 'delta')} says nothing for a text"
     call = ToolCallDelta(0, id="c1", name="weather", arguments="{}")
     source = {"index": 1, "url": "https://example.org/", "title": "an example"}
     for odd in (Delta(reasoning="hm"), Delta(tool_call=call), Delta(sources=[source]), Delta()):
         voice.says(odd, Finish())
     for reason in get_args(FinishReason):
         if not voice.says(*([Delta("Hello")] if text else []), Finish(reason))[len(text) :]:
-            yield f"{_where(voice.encoder(), 'finish')} says nothing for Finish({reason!r})"
+            yield f"{where_of(voice.encoder(), 'finish')} says nothing for Finish({reason!r})"
 
 
 @_asks("HAR-02", "says each text otherwise")
 def _says_each_text_otherwise(harness: Harness) -> Iterator[str]:
     """Two texts are two answers: what is in the one is not all that is in the other."""
-    voice = _Voice(harness)
-    where = _where(voice.encoder(), "delta")
+    voice = Voice(harness)
+    where = where_of(voice.encoder(), "delta")
     for one, other in combinations(("Hello", "Hellp", "Hello ", ""), 2):
         if not differ(_answer(voice, one), _answer(voice, other)):
             yield f"{where} says {one!r} and {other!r} in the same messages"
@@ -193,10 +102,10 @@ def _says_each_text_otherwise(harness: Harness) -> Iterator[str]:
 @_asks("HAR-03", "loses no character")
 def _loses_no_character(harness: Harness) -> Iterator[str]:
     """Every text of the corpus can be read in the messages as it was given."""
-    voice = _Voice(harness)
+    voice = Voice(harness)
     texts = {**CORPUS, "separators": SEPARATORS, "controls": CONTROLS, "blanks": SPACES}
     texts |= {"composed": FORMS[0], "decomposed": FORMS[1]}
-    where = _where(voice.encoder(), "delta")
+    where = where_of(voice.encoder(), "delta")
     if not holds(_answer(voice, MARK)(), MARK):
         yield f"in what {where} says for {MARK!r} that text can't be found, as it is or in JSON"
         return
@@ -208,7 +117,7 @@ def _loses_no_character(harness: Harness) -> Iterator[str]:
 @_asks("HAR-04", "has words for each failure")
 def _has_words_for_each_failure(harness: Harness) -> Iterator[str]:
     """Each kind of failure has its words, with the message in them, or a reason why it can't."""
-    voice = _Voice(harness)
+    voice = Voice(harness)
     said = [kind for kind in _KINDS if kind not in harness.cannot_express]
     silent: list[str] = []
     lost: dict[str, list[str]] = {}
@@ -217,26 +126,26 @@ def _has_words_for_each_failure(harness: Harness) -> Iterator[str]:
         if not (messages := voice.says(fail)):
             silent.append(kind)
         elif not holds(messages, MARK):
-            lost.setdefault(_where(voice.encoder(), "fail"), []).append(kind)
+            lost.setdefault(where_of(voice.encoder(), "fail"), []).append(kind)
         if not holds(voice.refusal(fail) or [MARK], MARK):
-            lost.setdefault(_where(harness.codec, "refusal"), []).append(kind)
+            lost.setdefault(where_of(harness.codec, "refusal"), []).append(kind)
     if silent:
         lead = f'give them messages, or say why not: cannot_express={{"{silent[0]}": "..."}}'
-        yield f"{_where(voice.encoder(), 'fail')} says nothing for {', '.join(silent)}: {lead}"
+        yield f"{where_of(voice.encoder(), 'fail')} says nothing for {', '.join(silent)}: {lead}"
     for where, kinds in lost.items():
         told = "loses the message of a Fail, which is the service's own"
         yield f"{where} {told}, for {', '.join(kinds)}"
     for one, other in combinations(said, 2):
         if _meant(harness, one) != _meant(harness, other) and _are_one(voice, one, other):
             wanted = f"{_meant(harness, one)[0]} and {_meant(harness, other)[0]}"
-            where = _where(voice.encoder(), "fail")
+            where = where_of(voice.encoder(), "fail")
             yield (
                 f"{where} says {one} and {other} in the same words, so that no plugin can tell "
                 f"{wanted} apart: give them codes of their own, or name one class in errors"
             )
 
 
-def _are_one(voice: _Voice, one: FailKind, other: FailKind) -> bool:
+def _are_one(voice: Voice, one: FailKind, other: FailKind) -> bool:
     """Whether two failures come in the same words, at first and in the middle of an answer."""
     first, second = Fail(one, message=MARK), Fail(other, message=MARK)
     return not (
@@ -249,7 +158,7 @@ def _are_one(voice: _Voice, one: FailKind, other: FailKind) -> bool:
 def _meant(harness: Harness, kind: FailKind) -> tuple[str, str | None]:
     """What a failure should come as: the error's class, and the stage of a filter."""
     if kind in harness.errors:
-        return harness.errors[kind], None
+        return getattr(harness.errors[kind], "__name__", ""), None  # HAR-09 tells of what is none
     error = failure(Fail(kind))
     stage = error.stage if isinstance(error, ContentFilterError) else None
     return type(error).__name__, stage
@@ -258,10 +167,10 @@ def _meant(harness: Harness, kind: FailKind) -> tuple[str, str | None]:
 @_asks("HAR-05", "makes well-formed noise")
 def _makes_well_formed_noise(harness: Harness) -> Iterator[str]:
     """Noise has the form of what is said else, and means neither text, nor end, nor failure."""
-    voice = _Voice(harness)
+    voice = Voice(harness)
     encoder = voice.encoder()
     noise = voice.says(Noise(), encoder=encoder)
-    where = _where(encoder, "noise")
+    where = where_of(encoder, "noise")
     others = voice.says(Delta("Hello"), Finish())
     if others and all(map(is_json, others)):
         yield from (
@@ -271,8 +180,8 @@ def _makes_well_formed_noise(harness: Harness) -> Iterator[str]:
         )
     if noise and not voice.apart(Noise(), Finish()):
         yield f"{where} says what the end of an answer is"
-    for kind in set(_KINDS) - set(harness.cannot_express):
-        if noise and not voice.apart(Noise(), Fail(kind)):
+    for kind in _KINDS if noise else ():
+        if kind not in harness.cannot_express and not voice.apart(Noise(), Fail(kind)):
             yield f"{where} says what the failure {kind} is"
 
 
@@ -307,7 +216,7 @@ _ODD_CALLS = (
 @_asks("HAR-06", "hears junk")
 def _hears_junk(harness: Harness) -> Iterator[str]:
     """What is no question is refused with a ValueError, whatever it is."""
-    where = _where(harness.codec, "asked")
+    where = where_of(harness.codec, "asked")
     requests = [RawRequest(target="/", body=junk) for junk in _JUNK]
     requests += [RawRequest(target="/", called=called) for called in _ODD_CALLS]
     for request in requests:
@@ -317,11 +226,11 @@ def _hears_junk(harness: Harness) -> Iterator[str]:
         except ValueError:
             continue
         except Exception as error:  # noqa: BLE001  # the author's code may raise anything
-            told = f"raised {_raised(error, harness.codec)}; what is no question is a ValueError"
+            told = f"raised {raised(error, harness.codec)}; what is no question is a ValueError"
             yield f"{where} {heard} {told}"
         else:
             if not isinstance(asked, Asked):
-                yield f"{where} {heard} gave {_kind(asked)}, and neither Asked nor a ValueError"
+                yield f"{where} {heard} gave {kind_of(asked)}, and neither Asked nor a ValueError"
 
 
 # ----------------------------------------------------------------------------- one at a time
@@ -330,8 +239,8 @@ def _hears_junk(harness: Harness) -> Iterator[str]:
 @_asks("HAR-07", "begins each answer anew")
 def _begins_each_answer_anew(harness: Harness) -> Iterator[str]:
     """An encoder knows of its own answer alone: no other's text, count or mood is in it."""
-    voice = _Voice(harness)
-    where = _where(harness.codec, "encoder")
+    voice = Voice(harness)
+    where = where_of(harness.codec, "encoder")
     one, other = voice.encoder(), voice.encoder()
     if one is other:
         yield f"{where} gives the same encoder for every answer: give each its own"
@@ -384,8 +293,8 @@ def _ends_as_declared(harness: Harness) -> Iterator[str]:
     declared = harness.finish_reasons
     if declared is None:
         return
-    voice = _Voice(harness)
-    where = _where(voice.encoder(), "finish")
+    voice = Voice(harness)
+    where = where_of(voice.encoder(), "finish")
     for raw, reason in declared.items():
         if reason not in get_args(FinishReason):
             yield f"finish_reasons says that {raw!r} is {reason!r}, which is no finish reason"
@@ -397,8 +306,9 @@ def _ends_as_declared(harness: Harness) -> Iterator[str]:
         if not voice.apart(ends[one], ends[other]):
             lead = "say Finish.raw, as finish_reasons promises"
             yield f"{where} says {one!r} and {other!r} in the same words: {lead}"
-    for reason in set(get_args(FinishReason)) - {"stop", "other", *declared.values()}:
-        if voice.apart(Finish(reason), Finish()):
+    usual = ("stop", "other", *declared.values())
+    for reason in get_args(FinishReason):
+        if reason not in usual and voice.apart(Finish(reason), Finish()):
             yield f"{where} has words for {reason!r}, and finish_reasons hasn't"
 
 
@@ -406,24 +316,31 @@ def _ends_as_declared(harness: Harness) -> Iterator[str]:
 def _declares_what_there_is(harness: Harness) -> Iterator[str]:
     """Kinds, errors and parameters that the harness names exist, and no reason is left out."""
     for name, told in (("cannot_express", harness.cannot_express), ("errors", harness.errors)):
-        for kind in set(told) - set(_KINDS):
-            yield f"{name} has {kind!r}; kinds of failures are {', '.join(_KINDS)}"
+        for kind in told:
+            if kind not in _KINDS:
+                yield f"{name} has {kind!r}; kinds of failures are {', '.join(_KINDS)}"
     for kind, reason in harness.cannot_express.items():
         if not str(reason or "").strip():
             yield f"cannot_express has no reason for {kind!r}: say why the service can't say it"
-    for kind, name in harness.errors.items():
-        error = getattr(errors, str(name), None)
-        if not (isinstance(error, type) and issubclass(error, ProxyLLMError)):
-            yield f"errors says that {kind} comes as {name!r}, which isn't in modelplug.errors"
+    for kind, error in harness.errors.items():
+        if error not in vars(errors).values():
+            yield f"errors says that {kind} comes as {error!r}, which isn't in modelplug.errors"
         if kind in harness.cannot_express:
             yield f"{kind} is in errors and in cannot_express: it can't be in both"
     try:
-        given: object = harness.params("ws://127.0.0.1:9", Account())
+        given: object = harness.params(_address(harness), Account())
     except Exception as error:  # noqa: BLE001  # the author's code may raise anything
         yield f"params(url, account) raised {type(error).__name__}: {error}"
         return
     if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
         yield "params(url, account) gives no mapping of names: new_client takes them by keyword"
+
+
+def _address(harness: Harness) -> str:
+    """Where a service of this kind could be, and isn't."""
+    upstream = harness.wire(harness.codec)
+    with upstream if upstream.wired else nullcontext():  # a library may not be there
+        return origin(upstream, _NOWHERE)
 
 
 @_asks("HAR-10", "knows wrong credentials")
@@ -432,28 +349,22 @@ def _knows_wrong_credentials(harness: Harness) -> Iterator[str]:
     codec = harness.codec
     if not isinstance(codec, VerifiesAuth):
         return
-    where = _where(codec, "verify_auth")
+    where = where_of(codec, "verify_auth")
     for target in ("/", "/chat?", "/chat?key=%FF&authorization=e30%3D&date=today"):
         request = RawRequest(target=target, headers={"authorization": "Bearer"})
-        reason = _called(
-            codec, "verify_auth", request, Account(), 0.0, what="for a request of junk"
-        )
+        reason = called(codec, "verify_auth", request, Account(), 0.0, what="for a request of junk")
         if not isinstance(reason, str) or not reason:
             told = "where a reason belongs: it has no credentials of the account's"
             yield f"{where} gave {reason!r} for a request of junk, {told}"
 
 
-SELF_CHECKS: tuple[Check, ...] = tuple(
-    Check(
+SELF_CHECKS: tuple[Rule, ...] = tuple(
+    Rule(
         id=id,
         title=title,
         rule=" ".join((look.__doc__ or "").split()),
         must=True,
         profile="core",
-        directions=(),
-        needs=None,
-        look=lambda _: None,
-        twin=None,
     )
     for id, (title, look) in _LOOKS.items()
 )

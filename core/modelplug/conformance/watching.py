@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
@@ -16,7 +17,7 @@ from modelplug.conformance.calls import logged
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
-__all__ = ["held", "one_worker", "threads", "watched"]
+__all__ = ["held", "one_worker", "threads", "unprinted", "watched"]
 
 _OWN = "modelplug-conformance"
 """What the names of the kit's own threads begin with."""
@@ -44,6 +45,20 @@ def one_worker() -> Iterator[ThreadPoolExecutor]:
     """An executor with room for one."""
     with ThreadPoolExecutor(1, f"{_OWN}-worker") as executor:
         yield executor
+
+
+@contextmanager
+def unprinted() -> Iterator[None]:
+    """What the core logs in the block isn't printed for want of anybody who listens.
+
+    That there is nothing to count tokens with, for one, which has nothing to do with a plugin.
+    """
+    nobody, logger = logging.NullHandler(), logging.getLogger("modelplug")
+    logger.addHandler(nobody)
+    try:
+        yield
+    finally:
+        logger.removeHandler(nobody)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from modelplug.conformance.harness import Asked, ServiceCodec
-from modelplug.conformance.spoken import differ
+from modelplug.conformance.messagevalues import differ
 from modelplug.delta import Delta, Finish
 from modelplug.testing.codec import Encoder, RawRequest
 from modelplug.testing.steps import Fail, Status

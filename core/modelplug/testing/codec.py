@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from modelplug.delta import Delta, Finish
-from modelplug.testing.steps import Fail, Status
+from modelplug.testing.steps import Fail, Noise, Status, Step
 
-__all__ = ["Called", "Codec", "Encoder", "RawRequest"]
+__all__ = ["Called", "Codec", "Encoder", "RawRequest", "said"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,14 @@ class RawRequest:
     Attributes:
         target: path and query of the request line, still escaped. It may hold credentials, as
             the headers may: neither is shown by repr.
+        method: HTTP's, of the request or of the handshake; empty where there is no HTTP.
         headers: by lower-case name; the last one of a name.
         body: the message; empty while there is only a handshake.
         called: the call itself, where a library was called in process; ``body`` is its repr.
     """
 
     target: str = field(repr=False)
+    method: str = ""
     headers: Mapping[str, str] = field(repr=False, default_factory=dict)
     body: bytes = b""
     called: Called = field(repr=False, default_factory=Called)
@@ -76,6 +78,22 @@ class Encoder(Protocol):
     def noise(self) -> Sequence[Any]:
         """Messages that are right and mean nothing."""
         ...  # pragma: no cover
+
+
+def said(step: Step, encoder: Encoder) -> Sequence[Any]:
+    """What an encoder says for a step that the codec has words for; nothing for any other."""
+    match step:
+        case str():
+            return encoder.delta(Delta(step))
+        case Delta():
+            return encoder.delta(step)
+        case Finish():
+            return encoder.finish(step)
+        case Fail():
+            return encoder.fail(step)
+        case Noise():
+            return encoder.noise()
+    return ()
 
 
 class Codec(Protocol):

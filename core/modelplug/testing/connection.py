@@ -95,8 +95,8 @@ class Connection(TakenConnection):
         if isinstance(event, Request):
             self._request.set_result(event)
         elif isinstance(event, Frame) and event.opcode is Opcode.CLOSE:
-            told = self._protocol.close_rcvd
-            self.exchange.ended("client", f"ws:{told.code if told else 1005}")
+            close = self._protocol.close_rcvd
+            self.exchange.ended("client", f"ws:{close.code if close else 1005}")
         elif isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
             self._parts.append(bytes(event.data))
             if event.fin:
@@ -128,7 +128,7 @@ class Connection(TakenConnection):
     async def refuse(self, status: Status) -> None:
         """Answer the handshake with something else, and hang up."""
         body = status.body.encode()
-        told = {
+        headers = {
             "date": formatdate(usegmt=True),
             "content-type": "text/plain; charset=utf-8",
             "content-length": str(len(body)),
@@ -136,7 +136,7 @@ class Connection(TakenConnection):
             **{name.lower(): value for name, value in status.headers.items()},
         }
         phrase = responses.get(status.status, "Unknown")  # gateways have codes of their own
-        self._protocol.send_response(Response(status.status, phrase, Headers(told), body))
+        self._protocol.send_response(Response(status.status, phrase, Headers(headers), body))
         self.exchange.ended("server", f"http:{status.status}")
         await self.write(self._framed())
         self.finish()

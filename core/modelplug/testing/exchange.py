@@ -64,8 +64,13 @@ class Exchange:
     @property
     def request(self) -> RawRequest:
         """The handshake, or the request, with the last message."""
-        last = self.messages[-1] if self.messages else b""
-        return RawRequest(target=self.target, headers=self.headers, body=last, called=self.called)
+        return RawRequest(
+            method=self.method,
+            target=self.target,
+            headers=self.headers,
+            body=self.messages[-1] if self.messages else b"",
+            called=self.called,
+        )
 
     @property
     def question(self) -> object:

@@ -88,7 +88,7 @@ class HttpUpstream(ServedUpstream):
 
         With a whole response, ``await connection.respond(Status(200, body, headers=...))``, or
         in messages: ``begin``, ``say`` as often as need be, ``end``. One that isn't ended stays
-        as it is until the client leaves. ``connection.exchange.method`` is the request's.
+        as it is until the client leaves.
         """
         await connection.respond(Status(500, "nothing was queued for this request"))
 

@@ -162,22 +162,22 @@ class HttpConnection(TakenConnection):
     async def respond(self, status: Status, *, last: bool = False) -> None:
         """Answer with a whole response; with ``last``, or an EarlyStatus, hang up after it."""
         body = status.body.encode()
-        told = {
+        fields = {
             "content-type": "text/plain; charset=utf-8",
             "content-length": str(len(body)),
             **({"connection": "close"} if last or isinstance(status, EarlyStatus) else {}),
             **{name.lower(): value for name, value in status.headers.items()},
         }
-        await self._head(status.status, told)
+        await self._head(status.status, fields)
         if body and self.exchange.method != "HEAD" and status.status not in _BODILESS:
             await self._say(h11.Data(data=body))
         await self.end()
 
     async def begin(self, status: int = 200, *, headers: Mapping[str, str] | None = None) -> None:
         """Begin a response that comes in messages."""
-        told = {"content-type": self._frame.content_type, "cache-control": "no-cache"}
-        told |= {name.lower(): value for name, value in (headers or {}).items()}
-        await self._head(status, told)
+        fields = {"content-type": self._frame.content_type, "cache-control": "no-cache"}
+        fields |= {name.lower(): value for name, value in (headers or {}).items()}
+        await self._head(status, fields)
 
     def message_frames(
         self,
@@ -253,9 +253,9 @@ class HttpConnection(TakenConnection):
         self._has_ended = True
         super().cut()
 
-    async def _head(self, status: int, told: Mapping[str, str]) -> None:
+    async def _head(self, status: int, fields: Mapping[str, str]) -> None:
         self._status = status
-        headers = {"date": formatdate(usegmt=True), **told}
+        headers = {"date": formatdate(usegmt=True), **fields}
         reason = responses.get(status, "Unknown")  # gateways have codes of their own
         await self._say(
             h11.Response(

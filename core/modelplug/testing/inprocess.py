@@ -20,29 +20,27 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import reduce
 from importlib import import_module
 from itertools import count
-from types import TracebackType
 from typing import Any, ClassVar, Self
 from unittest.mock import patch
 from weakref import WeakSet
 
-from modelplug.delta import Delta, Finish
 from modelplug.errors import WrongUseError
-from modelplug.testing.codec import Called, Codec, Encoder, RawRequest
+from modelplug.testing.codec import Called, Codec, Encoder, RawRequest, said
 from modelplug.testing.exchange import Exchange, Exchanges, Side
+from modelplug.testing.faults import Faults
 from modelplug.testing.gates import Gates
 from modelplug.testing.steps import (
     CloseCode,
     CutFrame,
     Drip,
     EarlyStatus,
-    Fail,
     Fragment,
     Garbage,
     Gate,
@@ -51,7 +49,6 @@ from modelplug.testing.steps import (
     KeepAlive,
     Lines,
     Message,
-    Noise,
     RawBytes,
     Refuse,
     Reset,
@@ -118,7 +115,7 @@ class InProcessUpstream(Upstream):
         self._exchanges = Exchanges()
         self._numbers = count()  # no two calls have anything in common
         self._answers: WeakSet[Answer] = WeakSet()
-        self._faults: list[BaseException] = []
+        self._faults = Faults()
         self._restore: Callable[[], object] | None = None
 
     def __enter__(self) -> Self:
@@ -139,27 +136,14 @@ class InProcessUpstream(Upstream):
         self._restore = place.stop
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None = None,
-        exc: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None:
-        """Put the callable back, and end all answers.
-
-        Raises:
-            BaseException: the first that a codec raised, or a ``when``. What the block raised
-                goes before it.
-        """
+    def _stop(self) -> Faults:
+        """Put the callable back, and end all answers."""
         if self._restore is not None:
             self._restore()
             self._restore = None
         for answer in list(self._answers):
             answer.end("server", "end")
-        if self._faults and exc is None:
-            raise self._faults[0]
-        if self._faults and exc is not None:
-            exc.add_note(f"the stand-in met a fault as well: {self._faults[0]!r}")
+        return self._faults
 
     @property
     def url(self) -> str:
@@ -197,7 +181,7 @@ class InProcessUpstream(Upstream):
         try:
             steps = self._scripts.take(request)
         except Exception as fault:
-            self._faults.append(fault)
+            self._faults.add(fault)
             raise
         if steps is None:
             exchange.ended("server", "end")
@@ -211,7 +195,7 @@ class InProcessUpstream(Upstream):
         try:
             yield from _played(steps, self._codec.encoder(request), self._gates)
         except Exception as fault:
-            self._faults.append(fault)
+            self._faults.add(fault)
             raise
 
 
@@ -234,7 +218,7 @@ def _played(steps: Sequence[Step], encoder: Encoder, gates: Gates) -> Iterator[_
     """A script, move by move; whoever takes them does the waiting."""
     pause = 0.0
     for step in steps:
-        for event in _events(step, encoder):
+        for event in [step.data] if isinstance(step, Message) else said(step, encoder):
             if pause:
                 yield _Wait(seconds=pause)
             yield _Said(event)
@@ -250,37 +234,38 @@ def _played(steps: Sequence[Step], encoder: Encoder, gates: Gates) -> Iterator[_
     yield _Wait()
 
 
-def _events(step: Step, encoder: Encoder) -> Sequence[object]:
-    """What is said for a step that is content."""
-    said: Sequence[object] = ()
-    match step:
-        case Message():
-            said = [step.data]
-        case str():
-            said = encoder.delta(Delta(step))
-        case Delta():
-            said = encoder.delta(step)
-        case Finish():
-            said = encoder.finish(step)
-        case Fail():
-            said = encoder.fail(step)
-        case Noise():
-            said = encoder.noise()
-    return said
-
-
 class Answer:
     """What a call gives: an iterator for coroutines, or for threads, that wants to be closed.
 
     As with a generator, whatever is thrown into a wait ends it, a cancel for one. Closing ends a
     wait as well, from any thread; the iteration then simply ends.
+
+    It may be awaited, and entered, as some libraries have it: both give itself, at once, and
+    leaving its block closes it.
     """
 
     def __init__(self, moves: Iterator[_Said | _Wait], exchange: Exchange) -> None:
         self._moves = moves
         self._exchange = exchange
-        self._over: Future[None] = Future()
+        self._is_over = False
         self._ending = threading.Lock()
+        self._wake: Callable[[], None] = _nobody
+
+    def __await__(self) -> Generator[None, None, Self]:
+        yield from ()
+        return self
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
 
     def __aiter__(self) -> Self:
         return self
@@ -288,7 +273,7 @@ class Answer:
     async def __anext__(self) -> Any:
         try:
             while isinstance(move := self._next_move(), _Wait):
-                await _wait_async(self._awaited(move), move.seconds)
+                await self._wait_async(move)
         except BaseException:
             self.end("client", "generator")
             raise
@@ -306,7 +291,7 @@ class Answer:
     def __next__(self) -> Any:
         try:
             while isinstance(move := self._next_move(), _Wait):
-                _wait(self._awaited(move), move.seconds)
+                self._wait(move)
         except BaseException:
             self.end("client", "generator")
             raise
@@ -321,27 +306,52 @@ class Answer:
     def end(self, by: Side, how: str) -> None:
         """Note an end, and wake whoever waits. For the engine."""
         with self._ending:
-            if not self._over.done():
-                self._exchange.ended(by, how)
-                self._exchange.gone()
-                self._over.set_result(None)
+            if self._is_over:
+                return
+            self._is_over = True
+            self._exchange.ended(by, how)
+            self._exchange.gone()
+        self._wake()
 
     def __del__(self) -> None:
-        if not self._over.done():
+        if not self._is_over:
             self._exchange.ended("client", "collected")
 
     def _next_move(self) -> _Said | _Wait | None:
         """The script's next move; None at its end."""
         move: _Said | _Wait | None = None
         try:
-            move = None if self._over.done() else next(self._moves, None)
+            move = None if self._is_over else next(self._moves, None)
         finally:
             if move is None:
                 self.end("server", "end")
         return move
 
-    def _awaited(self, move: _Wait) -> list[Future[None]]:
-        return [self._over, move.until] if move.until else [self._over]
+    async def _wait_async(self, move: _Wait) -> None:
+        loop, woken = asyncio.get_running_loop(), asyncio.Event()
+
+        def wake() -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(woken.set)
+
+        self._have_woken(wake, move)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(move.seconds):
+                await woken.wait()
+
+    def _wait(self, move: _Wait) -> None:
+        woken = threading.Event()
+        self._have_woken(woken.set, move)
+        woken.wait(move.seconds)
+
+    def _have_woken(self, wake: Callable[[], None], move: _Wait) -> None:
+        """Have whoever waits woken when what it waits for is done, or the answer is over."""
+        with self._ending:
+            self._wake, is_over = wake, self._is_over
+        if is_over:
+            wake()
+        if move.until is not None:
+            move.until.add_done_callback(lambda _: wake())
 
     def _given(self, event: object) -> object:
         if isinstance(event, BaseException):
@@ -353,24 +363,5 @@ class Answer:
         return event
 
 
-async def _wait_async(awaited: Iterable[Future[None]], seconds: float | None) -> None:
-    """Wait until one of these is done, or so many seconds."""
-    loop, woken = asyncio.get_running_loop(), asyncio.Event()
-
-    def wake(_: Future[None]) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(woken.set)
-
-    for each in awaited:
-        each.add_done_callback(wake)
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await woken.wait()
-
-
-def _wait(awaited: Iterable[Future[None]], seconds: float | None) -> None:
-    """The same, for threads."""
-    woken = threading.Event()
-    for each in awaited:
-        each.add_done_callback(lambda _: woken.set())
-    woken.wait(seconds)
+def _nobody() -> None:
+    """Wake nobody."""

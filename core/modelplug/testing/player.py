@@ -6,14 +6,13 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from modelplug.delta import Delta, Finish
-from modelplug.testing.codec import Encoder
+from modelplug.delta import Delta
+from modelplug.testing.codec import Encoder, said
 from modelplug.testing.gates import Gates
 from modelplug.testing.steps import (
     CloseCode,
     CutFrame,
     Drip,
-    Fail,
     Fragment,
     Garbage,
     GarbageKind,
@@ -22,7 +21,6 @@ from modelplug.testing.steps import (
     KeepAlive,
     Lines,
     Message,
-    Noise,
     RawBytes,
     Reset,
     Silence,
@@ -107,22 +105,9 @@ class Player:
 
     def _messages(self, step: Step) -> Sequence[Message]:
         """What is to be sent for a step that is content."""
-        match step:
-            case Message():
-                return [step]
-            case str():
-                said = self._encoder.delta(Delta(step))
-            case Delta():
-                said = self._encoder.delta(step)
-            case Finish():
-                said = self._encoder.finish(step)
-            case Fail():
-                said = self._encoder.fail(step)
-            case Noise():
-                said = self._encoder.noise()
-            case _:
-                said = ()
-        return [Message(each) for each in said]
+        if isinstance(step, Message):
+            return [step]
+        return [Message(each) for each in said(step, self._encoder)]
 
     async def _send(self, message: Message) -> None:
         if self._pause:

@@ -85,13 +85,13 @@ _ERRORS: dict[FailKind, type[BackendError]] = {
 
 def failure(fail: Fail) -> BackendError:
     """The error that a failure is to a caller, whatever the provider."""
-    told = fail.message or f"the script says so: {fail.kind}"
+    message = fail.message or f"the script says so: {fail.kind}"
     if fail.kind == "content_filter_input":
-        error: BackendError = ContentFilterError(told, stage="input")
+        error: BackendError = ContentFilterError(message, stage="input")
     elif fail.kind == "content_filter_output":
-        error = ContentFilterError(told, stage="output")
+        error = ContentFilterError(message, stage="output")
     else:
-        error = _ERRORS[fail.kind](told)
+        error = _ERRORS[fail.kind](message)
     error.complete(retry_after=fail.retry_after, hint="the script of a test")
     return error
 

@@ -65,11 +65,11 @@ class Scripts(Generic[RequestT]):
         """
         with self._lock:
             for script in self._queue:
-                told = verdict(script.steps)
-                if told is not None and script.suits(request):
+                early = verdict(script.steps)
+                if early is not None and script.suits(request):
                     self._use(script)
-                    return told
-                if told is None and script.when is None:
+                    return early
+                if early is None and script.when is None:
                     return None
             return None
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Any, Self
 
 from modelplug.testing.codec import Codec
 from modelplug.testing.exchange import Exchanges
+from modelplug.testing.faults import Faults
 from modelplug.testing.server import Server
 from modelplug.testing.upstream import Upstream
 
@@ -36,19 +36,8 @@ class ServedUpstream(Upstream):
         self._server.__enter__()
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None = None,
-        exc: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None:
-        """Cut every connection and stop.
-
-        Raises:
-            BaseException: the first that the codec raised, or a ``when``, or ``admit``,
-                ``answer`` or ``leave``. What the block raised goes before it.
-        """
-        self._server.__exit__(exc_type, exc, traceback)
+    def _stop(self) -> Faults:
+        return self._server.stop()
 
     @property
     def url(self) -> str:

@@ -19,6 +19,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 from modelplug.errors import WrongUseError
 from modelplug.testing.certificate import local_certificate
 from modelplug.testing.exchange import Exchange, Exchanges
+from modelplug.testing.faults import Faults
 from modelplug.testing.threads import in_thread
 
 __all__ = ["Connect", "Server", "ServerConnection"]
@@ -112,7 +113,7 @@ class Server(Generic[ConnectionT]):
         self._listener: socket.socket | None = None
         self._clients: dict[asyncio.Task[None], ConnectionT] = {}
         self._taken = 0
-        self._faults: list[BaseException] = []
+        self._faults = Faults()
         self._running = ExitStack()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._address: tuple[str, int] | None = None
@@ -130,11 +131,6 @@ class Server(Generic[ConnectionT]):
         host, port = self._address
         scheme = f"{self._scheme}s" if self._context else self._scheme
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
-
-    @property
-    def open_count(self) -> int:
-        """How many exchanges are open."""
-        return sum(each.closed is None for each in self.exchanges)
 
     @property
     def connection_count(self) -> int:
@@ -173,13 +169,14 @@ class Server(Generic[ConnectionT]):
             BaseException: the first that was raised in a talk. What the block raised goes
                 before it.
         """
+        self.stop().come_out(exc)
+
+    def stop(self) -> Faults:
+        """Cut every connection and stop listening; what was raised in talks meanwhile."""
         self._loop = self.ca_file = None
         self._running.close()
         self._address = None
-        if self._faults and exc is None:
-            raise self._faults[0]
-        if self._faults and exc is not None:
-            exc.add_note(f"the server met a fault as well: {self._faults[0]!r}")
+        return self._faults
 
     def refuse(self, *, refusing: bool = True) -> None:
         """Have the system refuse connections, or take them again; those that are open stay.
@@ -215,10 +212,10 @@ class Server(Generic[ConnectionT]):
 
     @asynccontextmanager
     async def _serving(self) -> AsyncIterator[None]:
-        told = await asyncio.get_running_loop().getaddrinfo(
+        found = await asyncio.get_running_loop().getaddrinfo(
             self._host, self._port, type=socket.SOCK_STREAM
         )
-        family, _, _, _, address = told[0]
+        family, _, _, _, address = found[0]
         self._bind(family, address)
         self._refusing = False
         self._listen()
@@ -309,7 +306,7 @@ class Server(Generic[ConnectionT]):
             connection.cut()
             raise
         except BaseException as fault:  # noqa: BLE001  # a test's own code, and its verdicts
-            self._faults.append(fault)
+            self._faults.add(fault)
             connection.cut()
 
 

@@ -14,6 +14,7 @@ from typing import ClassVar, Protocol, Self
 
 from modelplug.testing.codec import Codec, RawRequest
 from modelplug.testing.exchange import Exchanges
+from modelplug.testing.faults import Faults
 from modelplug.testing.gates import Gates
 from modelplug.testing.scripts import Script, Scripts
 from modelplug.testing.steps import Refuse, Step
@@ -27,10 +28,13 @@ class Upstream(ABC):
     Attributes:
         lacks: kinds of steps that it can't play, and why not; those of a ``Garbage`` by its kind.
         wired: whether it is at an address, and what it says goes over a connection, in bytes.
+        handshakes: whether it lets a client in before that asks, and takes leave of it: whether
+            it speaks WebSocket.
     """
 
     lacks: ClassVar[Mapping[object, str]] = {}
     wired: ClassVar[bool] = True
+    handshakes: ClassVar[bool] = False
 
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
@@ -45,7 +49,6 @@ class Upstream(ABC):
             WrongUseError: it is entered already.
         """
 
-    @abstractmethod
     def __exit__(
         self,
         exc_type: type[BaseException] | None = None,
@@ -56,8 +59,13 @@ class Upstream(ABC):
 
         Raises:
             BaseException: the first that a codec raised, or a ``when``, or an emulator's own
-                code. What the block raised goes before it.
+                ``admit``, ``answer`` or ``leave``. What the block raised goes before it.
         """
+        self._stop().come_out(exc)
+
+    @abstractmethod
+    def _stop(self) -> Faults:
+        """Cut every connection and stop; what went wrong meanwhile."""
 
     async def __aenter__(self) -> Self:
         """As ``with`` does."""

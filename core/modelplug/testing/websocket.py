@@ -90,6 +90,7 @@ class WebSocketUpstream(ServedUpstream):
         EarlyStatus: "a WebSocket's handshake has no body that could still be on its way",
         (Garbage, "chunk"): "a WebSocket has no chunks",
     }
+    handshakes: ClassVar[bool] = True
 
     def __init__(
         self,

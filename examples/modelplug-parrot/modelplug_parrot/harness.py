@@ -74,9 +74,7 @@ class ParrotCodec:
         """
         match json.loads(request.body):
             case {"model": str(model), "turns": list(turns), "settings": dict(settings)}:
-                heard = {
-                    "max_new_tokens" if n == "max_tokens" else n: settings[n] for n in settings
-                }
+                heard = {NAMES.get(name, name): value for name, value in settings.items()}
                 return Asked(messages=[turn_of(each) for each in turns], model=model, params=heard)
         raise ValueError("nothing that a parrot is asked")
 

@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 import msgspec
 
+from modelplug import BadRequestError
 from modelplug.conformance import Account, Asked, Harness
 from modelplug.testing import RawRequest
 from modelplug_spark.codec import SparkCodec
@@ -91,7 +92,7 @@ HARNESS = Harness(
     codec=SparkServiceCodec(),
     params=_account,
     # 10003 is for wrong formats and wrong domains alike (section 5.1 of the protocol notes).
-    errors={"unknown_model": "BadRequestError"},
+    errors={"unknown_model": BadRequestError},
     finish_reasons={},  # section 4.1: an answer ends, and nobody says why
-    clock=_clock,
+    clock_moved=_clock,
 )

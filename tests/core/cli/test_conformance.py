@@ -9,6 +9,7 @@ import pytest
 
 from modelplug.cli.conformance import _SETS
 from modelplug.conformance.report import Report
+from modelplug.conformance.reportfile import to_dict
 from modelplug.conformance.requirements import SETS
 from modelplug.registry import registry
 from tests.core.cli.conftest import Run
@@ -54,7 +55,7 @@ def written(path: Path, *verdicts: str) -> str:
         cell(f"GEN-{number:02}", verdict=verdict)  # type: ignore[arg-type]  # of the table
         for number, verdict in enumerate(verdicts, 1)
     ]
-    path.write_text(json.dumps(report(*cells).to_dict()))
+    path.write_text(json.dumps(to_dict(report(*cells))))
     return str(path)
 
 

@@ -84,6 +84,12 @@ def test_a_run_has_as_many_processes_as_there_is_room_for() -> None:
     assert Plan.of(level=None, ids=(), directions=(), jobs=3).jobs == 3
 
 
+def test_a_quick_look_has_a_process_more() -> None:
+    """Unless somebody says how many."""
+    assert Plan.of(level=None, ids=(), directions=(), quick=True).jobs == usable() + 1
+    assert Plan.of(level=None, ids=(), directions=(), quick=True, jobs=1).jobs == 1
+
+
 def test_a_check_is_listed_on_a_line() -> None:
     """With tabs between."""
     told = "GEN-01\tAnswers\tcore\tSHOULD\ta title: The rule of GEN-01 holds."

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from modelplug.cli.progress import Progress
-from tests.core.conformance.samples import cell, rule
+from tests.core.conformance.samples import cell, check
 
-CHECKS = (rule("GEN-01"), rule("STR-01"))
+CHECKS = (check("GEN-01"), check("STR-01"))
 
 
 def test_a_pipe_gets_a_line_an_area(capsys: pytest.CaptureFixture[str]) -> None:

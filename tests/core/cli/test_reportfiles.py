@@ -7,7 +7,7 @@ import pytest
 
 from modelplug.cli.failure import Failure
 from modelplug.cli.reportfiles import read_report, write_files, write_text
-from modelplug.conformance.report import ReportError
+from modelplug.conformance.reportfile import ReportError, to_dict
 from tests.core.conformance.samples import cell, report
 
 
@@ -15,8 +15,8 @@ def test_a_report_is_read_as_it_was_written(tmp_path: Path) -> None:
     """Characters that UTF-8 can't say included."""
     given = report(cell("GEN-01", verdict="fail", told="你好 \ud800"))
     write_files(given, {"json": tmp_path / "a.json", "html": None})
-    told = read_report(tmp_path / "a.json").to_dict()
-    assert json.dumps(told) == json.dumps(given.to_dict())
+    told = to_dict(read_report(tmp_path / "a.json"))
+    assert json.dumps(told) == json.dumps(to_dict(given))
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
 

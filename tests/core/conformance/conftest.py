@@ -10,6 +10,7 @@ import pytest
 from modelplug.conformance.runner import all_checks
 from modelplug.registry import registry
 from tests.core.conformance.mutants import all_mutants
+from tests.core.conformance.project import Project
 from tests.support.dists import install, on_path
 
 PLUGIN = "from tests.core.conformance.plugin import modelplug_backend"
@@ -33,6 +34,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with on_path(folder):
         yield folder
     registry.cache_clear()
+
+
+@pytest.fixture
+def project(tmp_path: Path, installed: Path) -> Project:
+    """One with a test of its own, beside an installed reference."""
+    return Project(tmp_path, installed)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

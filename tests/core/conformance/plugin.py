@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from modelplug import Backend, Capabilities, ModelMetadata, hookimpl
 
 REFERENCE = "tests.core.conformance.reference"
@@ -35,11 +37,19 @@ CAPABILITIES = Capabilities(
     ],
 )
 
+SEEING = replace(
+    CAPABILITIES,
+    native=[*CAPABILITIES.native, "images"],
+    unsupported=[each for each in CAPABILITIES.unsupported if each != "images"],
+)
+"""Those of the references without a wire."""
+
 
 def backend(name: str, client: str, reference: str = REFERENCE) -> Backend:
     """A backend of the reference's kind with this client, and a reference's harness."""
     variables = {"proxy_api_key": "REFERENCE_KEY"}
-    if reference not in (REFERENCE_INPROCESS, REFERENCE_BLOCKING):
+    wired = reference not in (REFERENCE_INPROCESS, REFERENCE_BLOCKING)
+    if wired:
         variables["proxy_api_base"] = "REFERENCE_BASE"
     return Backend(
         name=name,
@@ -48,7 +58,7 @@ def backend(name: str, client: str, reference: str = REFERENCE) -> Backend:
         client=client,
         harness=f"{reference}:HARNESS",
         models=[ModelMetadata(model="small", context_length=4096)],
-        capabilities=CAPABILITIES,
+        capabilities=CAPABILITIES if wired else SEEING,
         environment=variables,
         required=tuple(variables),
         home_page="https://reference.example",

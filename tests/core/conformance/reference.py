@@ -296,7 +296,7 @@ HARNESS = Harness(
     codec=Codec(),
     params=params,
     finish_reasons=REASONS,
-    clock=lambda ahead: patch(f"{__name__}.seconds", lambda: time.time() + ahead),
+    clock_moved=lambda ahead: patch(f"{__name__}.seconds", lambda: time.time() + ahead),
 )
 
 

@@ -6,15 +6,17 @@ of a licence, and gives the same answers as dictionaries; what goes wrong it rai
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
+from io import BytesIO
 from typing import Any
 
-from modelplug import Call, DecodeError, Delta, Finish, ModelRequest
+from modelplug import Call, Capabilities, DecodeError, Delta, Finish, ModelRequest
 from modelplug.conformance import Account, Asked, Harness
 from modelplug.testing import Fail, RawRequest, Status
 from modelplug.testing.inprocess import InProcess
-from tests.core.conformance.plugin import REFERENCE_INPROCESS
+from tests.core.conformance.plugin import REFERENCE_INPROCESS, SEEING
 from tests.core.conformance.reference import ReferenceClient
 
 Chunk = dict[str, Any]
@@ -39,6 +41,26 @@ def generate(question: Mapping[str, Any], *, key: str) -> AsyncGenerator[Chunk]:
 
 class InProcessClient(ReferenceClient):
     """Does everything right."""
+
+    def capabilities(self, model: str | None = None) -> Capabilities:
+        """All but a few; it sees."""
+        return SEEING
+
+    def payload(self, request: ModelRequest) -> dict[str, Any]:
+        """The question; images as the library wants them."""
+        payload = super().payload(request)
+        for message in payload["messages"]:
+            if isinstance(message["content"], list):
+                message["content"] = [*map(self.part, message["content"])]
+        return payload
+
+    @staticmethod
+    def part(part: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A part of a message: of an image, a file of its bytes."""
+        if part["type"] != "image_url":
+            return part
+        encoded = part["image_url"]["url"].partition("base64,")[2]
+        return {"type": "image", "file": BytesIO(b64decode(encoded))}
 
     async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Any]:
         """Ask, pass on what comes, and close in any case."""

@@ -47,13 +47,16 @@ LINE_END = re.compile(rb"\r\n|\r|\n")
 class SseClient(ReferenceClient):
     """Does everything right."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        base = str(self.params.proxy_api_base)
+        self.endpoint = Endpoint.parse(base, schemes=("https", "http"), allow_insecure=False)
+
     async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Any]:
         """Ask, and pass on what comes."""
-        base = str(self.params.proxy_api_base)
-        endpoint = Endpoint.parse(base, schemes=("https", "http"), allow_insecure=False)
         query = self.signed(call)
         question = self.encoded(self.payload(request))
-        http = self.connection(endpoint, call)
+        http = self.connection(self.endpoint, call)
         try:
             await http.ask(query, question)
             await self.accepted(http, call)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelplug.conformance.check import Check, Profile
+from modelplug.conformance.check import Check, Profile, Rule
 from modelplug.conformance.conditions import Conditions
 from modelplug.conformance.directions import ALL
 from modelplug.conformance.report import Cell, Report
@@ -11,7 +11,6 @@ from modelplug.conformance.verdict import Verdict
 CONDITIONS = Conditions(
     set="2026.1",
     kit="0.1.0",
-    core="0.1.0",
     python="CPython 3.11.7",
     platform="Linux x86_64",
     seed=7,
@@ -23,14 +22,25 @@ MADE = "set 2026.1, kit 0.1.0, CPython 3.11.7, Linux x86_64, seed 7, quantum 0.2
 """The same in a line."""
 
 
-def rule(id: str, profile: Profile = "core", *, must: bool = True, title: str = "") -> Check:
-    """A check that can't look."""
-    return Check(
+def rule(id: str, profile: Profile = "core", *, must: bool = True, title: str = "") -> Rule:
+    """A rule."""
+    return Rule(
         id=id,
         title=title or f"title of {id}",
         rule=f"The rule of {id} holds.",
         must=must,
         profile=profile,
+    )
+
+
+def check(id: str) -> Check:
+    """A check of a call that finds nothing."""
+    return Check(
+        id=id,
+        title=f"title of {id}",
+        rule=f"The rule of {id} holds.",
+        must=True,
+        profile="core",
         directions=ALL,
         needs=None,
         look=lambda _: None,
@@ -54,7 +64,7 @@ def cell(
     )
 
 
-def report(*cells: Cell, checks: tuple[Check, ...] = (), backend: str = "acme") -> Report:
+def report(*cells: Cell, checks: tuple[Rule, ...] = (), backend: str = "acme") -> Report:
     """A report of some cells; their checks are of the level core, unless they are given."""
     ids = dict.fromkeys(each.check for each in cells)
     return Report(

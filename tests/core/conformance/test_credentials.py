@@ -43,6 +43,8 @@ def test_the_kits_own_are_found(secret: str, form: str) -> None:
         r'{"inner": "{\"api_key\": \"0123456789\"}"}',
         "api_secret = 'MDEyMzQ1Njc4OQ'",
         "x-api-key: 'abcdef0123456789'",
+        '{"token": "24.abcdef0123456789"}',
+        "wss://acme.example/chat?token=24.abcdef&host=x",
     ],
 )
 def test_what_looks_like_one_is_found(text: str) -> None:
@@ -58,6 +60,9 @@ def test_what_looks_like_one_is_found(text: str) -> None:
         '{"message": "HMAC signature does not match"}',
         'source = "https://acme.example/docs/streaming?page=2, read 2026-11-21"',
         '{"api_key": "~id~", "object": "chat.completion.chunk", "finish_reason": null}',
+        '{"token": "Strawberry", "logprob": -0.1, "secret": "a secret garden"}',
+        '{"token": "Rindfleischetikettierungsgesetz"}',
+        '{"id": "task-sk-learn-tutorial-example"}',
         "你好,世界。星火认知大模型",
     ],
 )

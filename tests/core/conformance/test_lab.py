@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -12,9 +13,9 @@ from modelplug import Finish, ProxyLLMError
 from modelplug.conformance import Asked
 from modelplug.conformance.directions import Direction, Loop
 from modelplug.conformance.lab import Lab, told
-from modelplug.conformance.runner import Subject
+from modelplug.conformance.subject import Subject
 from modelplug.conformance.verdict import NotApplicable, Violation
-from modelplug.testing import Fail, Gate, RawRequest
+from modelplug.testing import Fail, Gate, Lines, RawRequest, Step
 from tests.core.conformance.reference import Codec
 
 
@@ -24,9 +25,7 @@ def lab(installed: Path) -> Iterator[Lab]:
     subject = Subject.of("reference")
     with (
         Loop.running() as loop,
-        Lab(
-            subject.backend, subject.harness, direction=Direction("async", loop), quantum=0.05
-        ) as lab,
+        Lab(subject, direction=Direction("async", loop), quantum=0.05) as lab,
     ):
         yield lab
 
@@ -43,6 +42,15 @@ def test_what_the_service_cant_express_is_not_applicable(lab: Lab) -> None:
     lab.harness = replace(lab.harness, cannot_express={"quota": "there are none"})
     with pytest.raises(NotApplicable, match="there are none"):
         lab.play(Fail("quota"))
+
+
+def test_what_a_check_has_to_leave_out_is_told_once(lab: Lab) -> None:
+    """In the cell's script, whichever way it was left out."""
+    can: list[Step] = ["Hello", Finish()]
+    assert lab.leaves_out(Lines()) == "a WebSocket has no lines"
+    assert lab.possible([Lines(), *can], can) == [can]
+    assert lab.leaves_out(*can) == ""
+    assert lab.script == ["left out: a WebSocket has no lines"]
 
 
 def test_claims_are_the_plugins(lab: Lab) -> None:
@@ -86,7 +94,7 @@ def test_without_a_wire_there_is_no_other_service(installed: Path) -> None:
     subject = Subject.of("reference-inprocess")
     with (
         Loop.running() as loop,
-        Lab(subject.backend, subject.harness, direction=Direction("async", loop)) as lab,
+        Lab(subject, direction=Direction("async", loop)) as lab,
     ):
         with pytest.raises(NotApplicable, match="nothing goes over a wire: there is no other"):
             lab.another()
@@ -95,3 +103,16 @@ def test_without_a_wire_there_is_no_other_service(installed: Path) -> None:
         (line,) = told(lab.exchanges, wired=lab.upstream.wired)
     assert line.startswith("call 0: asked 1 times, 2 pieces out")
     assert line.endswith("ended by the client, generator")
+
+
+def test_other_accounts_come_from_the_seed(installed: Path) -> None:
+    """As this check's own does: each is another, and the same seed makes them again."""
+    subject = Subject.of("reference")
+    with Loop.running() as loop:
+        one, same = (
+            Lab(subject, direction=Direction("async", loop), random=Random(7))  # noqa: S311  # no secret
+            for _ in range(2)
+        )
+        drawn = [one.another_account(), one.another_account()]
+        assert drawn == [same.another_account(), same.another_account()]
+    assert len({each.api_key for each in (one.account, *drawn)}) == 3

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from modelplug import Capabilities
 from modelplug.conformance.directions import ALL
 from modelplug.conformance.expect import Expect
-from modelplug.conformance.runner import Subject, all_checks, run
+from modelplug.conformance.runner import all_checks, run
+from modelplug.conformance.subject import Subject
+from tests.core.conformance import reference
 from tests.core.conformance.mutants import Mutant, all_mutants
 
 CHECKS = {check.id: check for check in all_checks()}
@@ -36,6 +39,16 @@ def test_a_mutant_dies_by_its_check(installed: Path, mutant: Mutant) -> None:
 def test_every_check_has_a_mutant() -> None:
     """One that nothing fails shows nothing."""
     assert sorted(set(CHECKS) - {mutant.kills for mutant in all_mutants()}) == []
+
+
+def test_nothing_to_change_is_nothing_to_look_at(
+    installed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plugin that takes neither defaults nor options doesn't pass CFG-10 by that."""
+    monkeypatch.setattr(reference, "CAPABILITIES", Capabilities(native=["streaming"]))
+    report = run(Subject.of("reference"), [CHECKS["CFG-10"]], quantum=0.1)
+    told = {(cell.verdict, cell.told) for cell in report.cells}
+    assert told == {("n/a", "a client takes nothing that its caller could change later")}
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=lambda check: str(check.id))

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from modelplug.conformance.expect import Expect
-from modelplug.conformance.processes import Looker, Place, looked, usable
+from modelplug.conformance.processes import Looker, Place, fate, looked, usable
 from modelplug.conformance.report import Cell
-from modelplug.conformance.runner import Subject, all_checks, run
+from modelplug.conformance.runner import all_checks, run
+from modelplug.conformance.subject import Subject
 from modelplug.registry import registry
 from tests.support.dists import install, on_path
 
@@ -35,12 +37,13 @@ def modelplug_backend(name):
 """
 """A plugin that ends its process when a stream is asked for."""
 
-CHECKS = [each for each in all_checks() if each.id in ("MOD-01", "MOD-02", "STR-02")]
+BY_ID = {each.id: each for each in all_checks()}
+CHECKS = [BY_ID[id] for id in ("STR-02", "MOD-01", "MOD-02")]
 PLACES: list[Place] = [
-    ("STR-02", "async-stream"),
-    ("STR-02", "sync-stream"),
-    ("MOD-02", "async"),
-    ("MOD-04", "async"),
+    (BY_ID["STR-02"], "async-stream"),
+    (BY_ID["STR-02"], "sync-stream"),
+    (BY_ID["MOD-02"], "async"),
+    (BY_ID["MOD-04"], "async"),
 ]
 
 
@@ -100,6 +103,23 @@ def test_a_process_that_dies_is_named_by_its_cell(dying: None) -> None:
     assert cells[0].name == "STR-02[async-stream]"
 
 
+def test_a_process_that_dies_of_no_call_has_no_direction(dying: None) -> None:
+    """Its cell is called as if it had lived."""
+    no_call = replace(BY_ID["STR-02"], directions=())
+    with lookers("dying", 1)[0] as looker:
+        cell = looker.look(no_call, "sync-stream")
+    assert (cell.name, cell.verdict) == ("STR-02", "harness")
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [(7, "exit status 7"), (-9, "ended by SIGKILL"), (-99, "ended by signal 99")],
+)
+def test_how_a_process_ended_is_told(status: int, told: str) -> None:
+    """With a signal's name, if it has one."""
+    assert fate(status) == told
+
+
 def test_an_interrupt_ends_all_processes_at_once(installed: Path) -> None:
     """Whatever they are at; nothing is left."""
     before = ids_of_children()
@@ -117,17 +137,17 @@ def test_a_looker_that_was_closed_looks_no_more(installed: Path) -> None:
     """It doesn't start another process; closing twice is no harm."""
     (looker,) = lookers("reference", 1)
     with looker:
-        assert looker.look("MOD-01", "async").verdict == "pass"
+        assert looker.look(BY_ID["MOD-01"], "async").verdict == "pass"
     looker.close()
     with pytest.raises(CancelledError):
-        looker.look("MOD-01", "async")
+        looker.look(BY_ID["MOD-01"], "async")
 
 
 def test_a_process_inherits_no_socket(installed: Path) -> None:
     """It has three files of its parent's: two pipes, and standard error."""
     before = ids_of_children()
     with lookers("reference", 1)[0] as looker:
-        looker.look("MOD-01", "async")
+        looker.look(BY_ID["MOD-01"], "async")
         (child,) = ids_of_children() - before
         held, own = files(child), files("self")
     assert not [each for each in held & own if each.startswith("socket:")]

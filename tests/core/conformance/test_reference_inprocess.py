@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from modelplug.conformance.check import Check
-from modelplug.conformance.runner import Subject, all_checks, run
+from modelplug.conformance.runner import all_checks, run
+from modelplug.conformance.subject import Subject
 
 
 @pytest.mark.parametrize("name", ["reference-inprocess", "reference-blocking"])

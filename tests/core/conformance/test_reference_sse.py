@@ -8,7 +8,8 @@ import pytest
 
 from modelplug import TooLargeError
 from modelplug.conformance.check import Check
-from modelplug.conformance.runner import Subject, all_checks, run
+from modelplug.conformance.runner import all_checks, run
+from modelplug.conformance.subject import Subject
 from tests.core.conformance.reference_sse import MAX_EVENT, Events
 
 APART = {"LIF-18": "it has a connection for each call, and the check warns of that"}

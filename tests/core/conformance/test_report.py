@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from modelplug.capabilities import Support
 from modelplug.conformance.check import Profile
-from modelplug.conformance.report import Cell, Report, ReportError, catalogue, worst
+from modelplug.conformance.report import Cell, Report, catalogue, worst
 from modelplug.conformance.verdict import Verdict
 from tests.core.conformance.samples import CONDITIONS, cell, report, rule
 
@@ -163,64 +161,12 @@ def test_a_side_badge_needs_a_whole_run() -> None:
     assert replace(found, not_scored=("FEA-16", "FEA-17")).sides == []
 
 
-def test_a_report_comes_back_as_it_was() -> None:
-    """By way of JSON."""
-    given = replace(
-        levels(core="fail"),
-        stale=(cell("GEN-09", "-", "stale"),),
-        asked="core",
-        not_scored=("FLT-01",),
-        claims={"tools": "native"},
-        conditions=replace(CONDITIONS, strict=True, dist="x"),
-    )
-    told = json.loads(json.dumps(given.to_dict()))
-    assert json.dumps(Report.from_dict(told).to_dict()) == json.dumps(given.to_dict())
-
-
 def test_a_cell_keeps_no_megabytes() -> None:
     """It says how many they were, and is the same when it is read again."""
     found = replace(cell("GEN-01"), script=["says " + "x" * 10**6])
     assert len(found.script[0]) == 1000
     assert found.script[0].endswith("xx… (1000005 characters)")
     assert replace(found) == found
-
-
-def test_a_check_that_was_read_looks_no_more() -> None:
-    """It has no code."""
-    read = Report.from_dict(json.loads(json.dumps(levels().to_dict())))
-    with pytest.raises(ReportError, match="can't be made again"):
-        read.checks[0].look(None)  # type: ignore[arg-type]  # nobody's lab
-
-
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"schema": 1}, "schema is 1, and this modelplug reads 2"),
-        ({"schema": None}, "no report of the conformance kit"),
-        ({"backend": 7}, "broken at backend"),
-        ({"cells": [{"check": "GEN-01"}]}, "broken at cells.0.direction"),
-        ({"checks": []}, "cells of checks it doesn't list: FEA-01"),
-    ],
-)
-def test_what_is_no_report_is_refused(change: dict[str, object], told: str) -> None:
-    """The error says where it is broken."""
-    given: Any = json.loads(json.dumps(levels().to_dict()))
-    with pytest.raises(ReportError, match=told):
-        Report.from_dict({**given, **change})
-
-
-def test_a_list_is_no_report() -> None:
-    """Any JSON may come."""
-    with pytest.raises(ReportError, match="no report"):
-        Report.from_dict([1])
-
-
-def test_a_check_of_no_area_is_refused() -> None:
-    """It would stand nowhere."""
-    told: Any = json.loads(json.dumps(levels().to_dict()))
-    told["checks"][0]["id"] = "XXX-01"
-    with pytest.raises(ReportError, match="no known area: XXX-01"):
-        Report.from_dict(told)
 
 
 def test_the_worst_of_several() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from modelplug.conformance.requirements import NEWEST, SETS, RequirementSet, named, scored
+from modelplug.conformance.requirements import NEWEST, SETS, RequirementSet, requirement_set, scored
 from modelplug.conformance.runner import all_checks
 from tests.core.conformance.samples import cell, report, rule
 
@@ -15,25 +15,25 @@ from tests.core.conformance.samples import cell, report, rule
 @pytest.mark.parametrize("name", SETS)
 def test_a_set_names_checks_that_there_are(name: str) -> None:
     """No level may ask for what the kit can't look at."""
-    assert named(name).name == name
-    assert named(name).lacking(all_checks()) == []
+    assert requirement_set(name).name == name
+    assert requirement_set(name).lacking(all_checks()) == []
 
 
 def test_the_newest_set_has_every_check_until_it_is_frozen() -> None:
     """Otherwise ``make tables`` has been forgotten."""
-    newest = named(NEWEST)
+    newest = requirement_set(NEWEST)
     assert newest.frozen or newest == RequirementSet.of(NEWEST, all_checks())
 
 
 def test_older_sets_are_frozen() -> None:
     """What a release had stays as it was."""
-    assert all(named(name).frozen for name in SETS[:-1])
+    assert all(requirement_set(name).frozen for name in SETS[:-1])
 
 
 def test_a_set_that_there_is_not_is_refused() -> None:
     """By its name."""
     with pytest.raises(ValueError, match=r"no requirement set '1999\.1'"):
-        named("1999.1")
+        requirement_set("1999.1")
 
 
 def test_what_a_set_lacks_words_for_is_told() -> None:

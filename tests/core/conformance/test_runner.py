@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from modelplug import BackendNotFoundError, WrongUseError
 from modelplug.conformance.check import Check
 from modelplug.conformance.expect import Expect
 from modelplug.conformance.lab import Lab
 from modelplug.conformance.report import Cell
-from modelplug.conformance.runner import Subject, all_checks, run
+from modelplug.conformance.runner import all_checks, run
+from modelplug.conformance.subject import Subject
 from modelplug.conformance.verdict import NotApplicable, Untestable, Verdict, Violation
-from modelplug.registry import Registry
-from tests.support.dists import install, on_path
 
 ONE = next(check for check in all_checks() if check.id == "STR-02")
 
@@ -56,6 +55,22 @@ def test_what_a_look_raises_is_its_verdict(
 ) -> None:
     """Nothing that happens ends the run."""
     assert verdict(made(raising(error))) == expected
+
+
+def test_what_the_core_logs_meanwhile_isnt_printed(
+    installed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where nobody listens, a run's own lines stay together; afterwards it is as it was."""
+    core = logging.getLogger("modelplug")
+
+    def look(lab: Lab) -> None:
+        core.warning("tokens can't be counted")
+
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    assert verdict(made(look)) == ("pass", "")
+    assert capsys.readouterr().err == ""
+    core.warning("a run is over")
+    assert capsys.readouterr().err == "a run is over\n"
 
 
 def test_a_should_that_is_broken_is_a_warning(installed: Path) -> None:
@@ -110,16 +125,3 @@ def test_other_assertions_can_be_given(installed: Path) -> None:
 
     report = run(Subject.of("mutant-cumulativedeltas"), [ONE], expect=Blind())
     assert {cell.verdict for cell in report.cells} == {"pass"}
-
-
-def test_a_subject_has_a_harness(
-    installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Who has none is told whose it is to write one."""
-    assert Subject.of("reference").backend.name == "reference"
-    with pytest.raises(BackendNotFoundError):
-        Subject.of("nobody")
-    install(tmp_path, backends={"made-up": "made_up"})
-    monkeypatch.setattr("modelplug.conformance.runner.registry", Registry)
-    with on_path(tmp_path), pytest.raises(WrongUseError, match="no conformance harness"):
-        Subject.of("made-up")

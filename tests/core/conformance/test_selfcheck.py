@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
+from urllib.parse import urlsplit
 
 import pytest
 
-from modelplug import Delta, Finish
+from modelplug import Delta, Finish, QuotaError
 from modelplug.conformance import Account, Asked, Harness
-from modelplug.conformance.runner import Subject, all_checks, run
+from modelplug.conformance.runner import all_checks, run
 from modelplug.conformance.selfcheck import SELF_CHECKS, self_checked
-from modelplug.testing import Fail, RawRequest, Status
+from modelplug.conformance.subject import Subject
+from modelplug.testing import Fail, FailKind, RawRequest, Status, Wire
+from modelplug.testing.http import HttpUpstream, ndjson
 from modelplug.testing.inprocess import InProcess
+from modelplug.testing.websocket import WebSocketUpstream
 from tests.core.conformance.reference import HARNESS, SILENT, Codec, Encoder
 
 
@@ -173,6 +179,12 @@ CASES: list[tuple[str, str, Callable[[], Harness]]] = [
     ("HAR-01", "raised KeyError at test_selfcheck.py, line", lambda: broken(Raising)),
     ("HAR-01", "gave a bytes", lambda: broken(OneMessage)),
     ("HAR-01", "gave a str", lambda: broken(Texts)),
+    (
+        "HAR-01",
+        "on a wire messages are bytes",
+        lambda: replace(broken(Texts), wire=partial(HttpUpstream, frame=ndjson)),
+    ),
+    ("HAR-01", "Harness.wire for the codec raised", lambda: replace(HARNESS, wire=lambda _: 1 / 0)),  # type: ignore[arg-type]
     ("HAR-01", "has no method encoder", lambda: replace(HARNESS, codec=object())),  # type: ignore[arg-type]
     ("HAR-01", "with an empty body", lambda: broken(encoder=lambda self, request: 1 / 0)),
     ("HAR-02", "says 'Hello' and 'Hellp' in the same messages", lambda: broken(Cutting)),
@@ -223,14 +235,12 @@ CASES: list[tuple[str, str, Callable[[], Harness]]] = [
     (
         "HAR-09",
         "which isn't in modelplug.errors",
-        lambda: replace(HARNESS, errors={"quota": "QoutaError"}),
+        lambda: replace(HARNESS, errors={"quota": KeyError}),  # type: ignore[dict-item]
     ),
     (
         "HAR-09",
         "it can't be in both",
-        lambda: replace(
-            HARNESS, errors={"quota": "QuotaError"}, cannot_express={"quota": "no code"}
-        ),
+        lambda: replace(HARNESS, errors={"quota": QuotaError}, cannot_express={"quota": "no code"}),
     ),
     (
         "HAR-09",
@@ -387,3 +397,32 @@ def test_accounts_of_the_kit_are_enough_for_params() -> None:
 
     assert self_checked(replace(HARNESS, params=params))[-2].verdict == "pass"
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("wire", "scheme"), [(WebSocketUpstream, "ws"), (partial(HttpUpstream, frame=ndjson), "http")]
+)
+def test_params_are_asked_for_an_address_of_the_services_kind(wire: Wire, scheme: str) -> None:
+    """Some take it apart."""
+    seen: list[str] = []
+
+    def params(url: str, account: Account) -> dict[str, object]:
+        seen.append(urlsplit(url).scheme)
+        return {"api_base": url}
+
+    self_checked(replace(HARNESS, params=params, wire=wire))
+    assert seen == [scheme]
+
+
+def test_faults_are_told_in_one_order() -> None:
+    """Whatever the hashes of words are; a report is the same each time."""
+
+    class AllTheSame(OneCode):
+        def noise(self) -> Sequence[bytes]:
+            """A failure."""
+            return super().fail(Fail("server"))
+
+    told = {cell.check: cell.told for cell in self_checked(broken(AllTheSame))}["HAR-05"]
+    kinds = re.findall(r"the failure (\w+) is", told)  # the last ones may be cut off
+    assert len(kinds) > 5
+    assert kinds == list(get_args(FailKind))[: len(kinds)]

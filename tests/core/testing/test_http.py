@@ -96,6 +96,16 @@ def test_requests_on_one_connection_are_exchanges_of_their_own() -> None:
     assert upstream.connection_count == 0
 
 
+def test_scripts_are_told_apart_by_method() -> None:
+    """A list of models is got, and a question posted, at one address."""
+    with HttpUpstream(PlainCodec()) as upstream, connected(upstream) as connection:
+        upstream.play("got", Finish(), when=lambda request: request.method == "GET")
+        upstream.play("posted", Finish(), when=lambda request: request.method == "POST")
+        assert b"posted" in post(connection).read()
+        connection.request("GET", "/")
+        assert b"got" in connection.getresponse().read()
+
+
 def test_a_script_without_an_end_stays_silent() -> None:
     """The response goes on until the client leaves, which is seen."""
     with HttpUpstream(PlainCodec()) as upstream:
@@ -255,7 +265,7 @@ class Emulator(HttpUpstream):
 
     async def answer(self, connection: HttpConnection, request: RawRequest) -> None:
         """Whole, or in messages."""
-        if (connection.exchange.method, request.path) == ("GET", "/models"):
+        if (request.method, request.path) == ("GET", "/models"):
             listed = json.dumps({"data": [{"id": "one"}]})
             headers = {"content-type": "application/json"}
             await connection.respond(Status(200, listed, headers=headers))

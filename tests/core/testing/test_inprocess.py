@@ -133,7 +133,7 @@ def test_it_may_be_of_a_class() -> None:
         assert next(Model().answer("hi")) == ("text", "a")
         assert upstream.exchanges[0].called.args == ("hi",)
     with pytest.raises(NotImplementedError):
-        Model().answer("hi")
+        _ = Model().answer("hi")
 
 
 @pytest.mark.parametrize("target", [f"{HERE}:nothing", "tests.no_such_module:speak"])
@@ -184,6 +184,41 @@ def test_a_collected_answer_isnt_gone(upstream: InProcessUpstream) -> None:
     gc.collect()
     exchange = upstream.exchanges[0]
     assert (exchange.closed, exchange.how) == (None, "collected")
+
+
+async def test_an_answer_may_be_awaited(upstream: InProcessUpstream) -> None:
+    """Some libraries' calls are coroutines: it gives the answer, and waits for nothing."""
+    upstream.play(Gate("never"))
+    answer = speak()
+    assert await answer is answer
+    assert upstream.exchanges[0].closed is None
+
+
+async def test_an_answer_may_be_entered(upstream: InProcessUpstream) -> None:
+    """Leaving the block closes it, for threads and for coroutines."""
+    upstream.play("a", times=2)
+    with speak() as blocking:
+        assert next(blocking) == ("text", "a")
+    async with speak() as waiting:
+        assert await anext(waiting) == ("text", "a")
+    told = [(exchange.closed_by, exchange.how) for exchange in upstream.exchanges]
+    assert told == [("client", "generator")] * 2
+
+
+def _waiters() -> int:
+    """What somebody waits for, or has waited for and still keeps."""
+    return sum(isinstance(each, threading.Event | asyncio.Event) for each in gc.get_objects())
+
+
+async def test_waits_leave_nothing_behind(upstream: InProcessUpstream) -> None:
+    """However many there were, an answer keeps what its last one waited for."""
+    upstream.play(Drip(1e-6), *["a"] * 100, HangUp(), times=2)
+    gc.collect()
+    before = _waiters()
+    blocking, waiting = speak(), speak()
+    assert (len(list(blocking)), len([each async for each in waiting])) == (100, 100)
+    gc.collect()
+    assert _waiters() - before < 10
 
 
 def test_closing_wakes_a_thread_that_waits(upstream: InProcessUpstream) -> None:
@@ -265,7 +300,7 @@ def test_steps_of_a_wire_are_refused(upstream: InProcessUpstream, step: Step) ->
 def test_a_call_without_a_script_is_refused(upstream: InProcessUpstream) -> None:
     """And isn't left open."""
     with pytest.raises(WrongUseError, match="nothing was queued"):
-        speak()
+        _ = speak()
     assert upstream.open_count == 0
 
 
@@ -303,7 +338,7 @@ def test_a_fault_goes_behind_the_tests_own() -> None:
         with InProcess(f"{HERE}:speak")(ObjectCodec()) as upstream:
             upstream.play("a", when=lambda request: bool(vars()["no"]))
             with suppress(KeyError):
-                speak()
+                _ = speak()
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError) as caught:

@@ -52,9 +52,9 @@ async def test_it_stops_with_conversations_under_way() -> None:
 
     with WebSocketServer(converse) as server:
         ws = await connect(server.url, proxy=None)
-        assert server.open_count == 1
+        assert server.connection_count == 1
     await ws.wait_closed()
-    assert (ws.close_code, server.open_count) == (1006, 0)
+    assert (ws.close_code, server.connection_count) == (1006, 0)
 
 
 async def test_a_bug_of_its_user_is_raised_at_the_end() -> None:

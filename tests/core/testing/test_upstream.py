@@ -7,6 +7,8 @@ from typing import ClassVar
 import pytest
 
 from modelplug.testing import Garbage, Gate, Upstream
+from modelplug.testing.http import HttpUpstream
+from modelplug.testing.inprocess import InProcessUpstream
 from modelplug.testing.websocket import WebSocketUpstream
 from tests.core.testing.plain import PlainCodec
 
@@ -28,3 +30,10 @@ def test_such_a_step_is_not_played() -> None:
     """A script that would stop halfway is refused before anybody asks."""
     with Wordless(PlainCodec()) as upstream, pytest.raises(ValueError, match="waits for nobody"):
         upstream.play("a", Gate("b"))
+
+
+def test_what_a_client_meets_first_is_told() -> None:
+    """A check asks for that, and not for a protocol."""
+    kinds: list[type[Upstream]] = [WebSocketUpstream, HttpUpstream, InProcessUpstream]
+    told = [(kind.wired, kind.handshakes) for kind in kinds]
+    assert told == [(True, True), (True, False), (False, False)]

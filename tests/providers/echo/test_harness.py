@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from modelplug import Delta, Finish, ModelRequest, ServerError, Usage, new_client
-from modelplug.conformance.runner import Subject, all_checks, run
+from modelplug.conformance.runner import all_checks, run
+from modelplug.conformance.subject import Subject
 from modelplug.testing import Called, Fail, RawRequest
 from modelplug.testing.inprocess import InProcess
 from modelplug_echo.harness import HARNESS, EchoCodec

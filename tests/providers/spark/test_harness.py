@@ -12,8 +12,9 @@ import pytest
 import modelplug_spark.client
 from modelplug.conformance import Account, Cassette, Harness
 from modelplug.conformance.check import Check
-from modelplug.conformance.runner import Subject, all_checks, run
+from modelplug.conformance.runner import all_checks, run
 from modelplug.conformance.selfcheck import self_checked
+from modelplug.conformance.subject import Subject
 from modelplug.testing import RawRequest
 from modelplug_spark.harness import HARNESS, SparkServiceCodec
 from modelplug_spark.signing import date_of, sign
@@ -82,8 +83,8 @@ def signed(account: Account, *, at: float) -> RawRequest:
 
 def test_the_clients_clock_can_be_moved() -> None:
     """And nobody else's."""
-    assert HARNESS.clock is not None
-    with HARNESS.clock(900):
+    assert HARNESS.clock_moved is not None
+    with HARNESS.clock_moved(900):
         moved = vars(modelplug_spark.client)["time"]
         assert moved.time() - time.time() == pytest.approx(900, abs=5)
     assert vars(modelplug_spark.client)["time"] is time

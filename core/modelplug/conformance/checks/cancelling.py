@@ -8,7 +8,7 @@ import time
 import warnings
 
 from modelplug.client import ProxyLLMClient
-from modelplug.conformance.apart import apart
+from modelplug.conformance.calling import calling
 from modelplug.conformance.calls import Outcome, Running, leave, logged
 from modelplug.conformance.check import check
 from modelplug.conformance.directions import STREAMS
@@ -192,7 +192,7 @@ def ctrl_c(lab: Lab) -> None:
     """Ctrl-C in a sync call is a KeyboardInterrupt, closes its connection and leaves no thread."""
     if sys.platform == "win32":
         raise NotApplicable("no process can press Ctrl-C for one other process here")
-    with apart(lab, "interrupt", ["hello", Finish()], ["first", Gate("never")]) as process:
+    with calling(lab, "interrupt", ["hello", Finish()], ["first", Gate("never")]) as process:
         process.next("asking")
         process.wait_reached("never")
         time.sleep(lab.quantum)  # until it waits for more

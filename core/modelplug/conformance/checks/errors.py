@@ -260,8 +260,8 @@ def words_intact(lab: Lab) -> None:
             fail = Fail(kind, message=_CHINESE)
             each = failed(lab, *begun, fail, what=f"{kind} {moment}")
             said = each.error.provider_message or ""
-            told = f"{each.what}: provider_message is {said!r} and lacks {_CHINESE!r}"
-            lab.expect.that(_CHINESE in said, told)
+            message = f"{each.what}: provider_message is {said!r} and lacks {_CHINESE!r}"
+            lab.expect.that(_CHINESE in said, message)
 
 
 @check("ERR-18", "one family", profile="core")
@@ -273,8 +273,8 @@ def one_family(lab: Lab) -> None:
     for steps in lab.possible(*_FAULTS):
         each = failed(lab, *steps, what=named(*steps))
         cause = each.error.__cause__
-        told = f"{each.what}: {each.error} ({type(cause).__name__ if cause else 'no cause'})"
-        lab.expect.that(not isinstance(each.error, PluginError), told)
+        message = f"{each.what}: {each.error} ({type(cause).__name__ if cause else 'no cause'})"
+        lab.expect.that(not isinstance(each.error, PluginError), message)
 
 
 _FAULTS: tuple[tuple[Step, ...], ...] = (

@@ -99,7 +99,7 @@ def malformed_messages(lab: Lab) -> None:
         each.expect_one_of(lab, ProtocolError)
         each.expect_kept(lab)
     for kind in _FRAMES:
-        if _leaves_out(lab, Garbage(kind)):
+        if lab.leaves_out(Garbage(kind)):
             continue
         each = failed(lab, *BEGUN, Garbage(kind), *_MORE, what=f"a malformed frame ({kind})")
         each.expect_one_of(lab, ProtocolError, TransportError)
@@ -164,8 +164,8 @@ def talk_after_the_end(lab: Lab) -> None:
         "a close for a fault": (CloseCode(1011),),
     }
     for what, tail in tails.items():
-        if lab.cannot(*tail):
-            continue  # a library in the process has no such thing
+        if lab.leaves_out(*tail):
+            continue
         output = lab.answer("Hello", Finish(), *tail)
         lab.expect.equal(f"the text with {what} after the end", "Hello", output.text)
 
@@ -203,8 +203,9 @@ def refused_while_asking(lab: Lab) -> None:
         error = lab.expect.raises(ProxyLLMError, lambda: lab.ask(client, _UPLOAD), what=what)
     if not lab.exchanges:
         raise NotApplicable(f"so long a question is refused before it is sent: {error}")
-    told = f"{what}: expected HandshakeError or BackendError, got {type(error).__name__}: {error}"
-    lab.expect.that(isinstance(error, HandshakeError | BackendError), told)
+    got = f"{type(error).__name__}: {error}"
+    message = f"{what}: expected HandshakeError or BackendError, got {got}"
+    lab.expect.that(isinstance(error, HandshakeError | BackendError), message)
     known = (error.provider_code, getattr(error, "status", None))
     lab.expect.that(413 in known, f"{what}: the error doesn't have the status")
 
@@ -220,7 +221,7 @@ def close_codes_and_statuses(lab: Lab) -> None:
     """
     for code in _CODES:
         steps = (*BEGUN, CloseCode(code, "so long"))
-        if _leaves_out(lab, *steps):
+        if lab.leaves_out(*steps):
             break
         each = failed(lab, *steps, what=f"close code {code} after two deltas")
         each.expect_one_of(lab, TransportError, ProtocolError, BackendError)
@@ -228,16 +229,9 @@ def close_codes_and_statuses(lab: Lab) -> None:
     for status, is_passing in _STATUSES.items():
         each = failed(lab, Status(status), what=f"HTTP status {status} to the handshake")
         each.expect_one_of(lab, HandshakeError, BackendError)
-        told = (each.error.provider_code, getattr(each.error, "status", None))
-        lab.expect.that(status in told, f"{each.what}: the error doesn't have the status")
+        known = (each.error.provider_code, getattr(each.error, "status", None))
+        lab.expect.that(status in known, f"{each.what}: the error doesn't have the status")
         lab.expect.equal(f"{each.what}: whether to try again", is_passing, each.error.retryable)
-
-
-def _leaves_out(lab: Lab, *steps: Step) -> str:
-    """Why the service can't play these steps, which the cell's script tells, too."""
-    if (why := lab.cannot(*steps)) and (told := f"left out: {why}") not in lab.script:
-        lab.script.append(told)
-    return why
 
 
 _STATUSES = {401: False, 403: False, 404: False, 429: True, 503: True}
@@ -283,42 +277,42 @@ def _messages(lab: Lab) -> Sequence[bytes]:
 def _spoilt(message: bytes) -> Iterator[tuple[str, bytes]]:
     """A JSON message with each of its values in turn made another, and what was made of which."""
     try:
-        told = json.loads(message)
+        whole = json.loads(message)
     except ValueError:
         raise Untestable("the service's messages aren't JSON") from None
-    for path in _paths(told):
+    for path in _paths(whole):
         for value in (None, 7, "7", [], {}, _MISSING):
             shown = "missing" if value is _MISSING else json.dumps(value)
-            changed = json.dumps(_changed(told, path, value), ensure_ascii=False)
+            changed = json.dumps(_changed(whole, path, value), ensure_ascii=False)
             yield f"a message whose {'.'.join(path)} is {shown}", changed.encode()
 
 
 _MISSING = object()
 
 
-def _paths(told: object) -> Iterator[tuple[str, ...]]:
+def _paths(whole: object) -> Iterator[tuple[str, ...]]:
     """The places of all values within a JSON value."""
-    for key, value in _items(told).items():
+    for key, value in _items(whole).items():
         yield (key,)
         for rest in _paths(value):
             yield (key, *rest)
 
 
-def _changed(told: object, path: Sequence[str], value: object) -> object:
+def _changed(whole: object, path: Sequence[str], value: object) -> object:
     """The same with another value at one place."""
     if not path:
         return value
-    items = {**_items(told)}
+    items = {**_items(whole)}
     items[path[0]] = _changed(items[path[0]], path[1:], value)
     left = {key: each for key, each in items.items() if each is not _MISSING}
-    return [*left.values()] if isinstance(told, list) else left
+    return [*left.values()] if isinstance(whole, list) else left
 
 
-def _items(told: object) -> Mapping[str, object]:
+def _items(whole: object) -> Mapping[str, object]:
     """A JSON value's parts by name, or by number."""
-    if isinstance(told, list):
-        return {str(number): each for number, each in enumerate(told)}
-    return told if isinstance(told, dict) else {}
+    if isinstance(whole, list):
+        return {str(number): each for number, each in enumerate(whole)}
+    return whole if isinstance(whole, dict) else {}
 
 
 _FAULTS: tuple[tuple[Step, ...], ...] = (
@@ -356,8 +350,8 @@ def ends_politely(lab: Lab) -> None:
 
     A library's iterator it closes, and doesn't leave to the collector.
     """
-    if lab.upstream.wired and (lacking := lab.cannot(CloseCode(1000))):
-        raise NotApplicable(f"{lacking}: a client that has its answer may leave as it likes")
+    if lab.upstream.wired and not lab.upstream.handshakes:
+        raise NotApplicable("no leave is taken: a client that has its answer may go as it likes")
     lab.answer("Hello", Finish())
     lab.exchanges[-1].wait_gone(4 * lab.quantum)
     ended = f"{lab.exchanges[-1].closed_by} {lab.exchanges[-1].how}"

@@ -44,8 +44,8 @@ def metadata_is_sane(lab: Lab) -> None:
             good = type(length) is int and length > 0
             lab.expect.that(good, f"the context length of {each.model!r} is {length!r}")
             able: object = each.capabilities
-            told = f"the capabilities of {each.model!r} are a {type(able).__name__}"
-            lab.expect.that(isinstance(able, Capabilities), told)
+            message = f"the capabilities of {each.model!r} are a {type(able).__name__}"
+            lab.expect.that(isinstance(able, Capabilities), message)
             claims = client.capabilities(each.model)
             lab.expect.equal(f"what {each.model!r} can do, by capabilities()", able, claims)
 
@@ -63,9 +63,9 @@ def models_of_each_client(lab: Lab) -> None:
         with other_made as other:
             others = _models(lab, other)
             lab.expect.equal("the other client's default", other_name, other.default_model)
-            told = "the other client's models don't have the length that it was made with"
+            message = "the other client's models don't have the length that it was made with"
             mine = [each for each in others if each.model == other_name]
-            lab.expect.that([each.context_length for each in mine] == [1234], told)
+            lab.expect.that([each.context_length for each in mine] == [1234], message)
             lab.expect.equal("one's models after the other's were asked", before, _models(lab, one))
 
 
@@ -107,8 +107,8 @@ def models_that_there_arent(lab: Lab) -> None:
             continue
         if model is None:
             raise NotApplicable("the service doesn't hear of models")
-        told = f"{way} the model {_NOBODY!r}, which there isn't, asked {model!r} instead"
-        lab.expect.that(_NOBODY in model, told)
+        message = f"{way} the model {_NOBODY!r}, which there isn't, asked {model!r} instead"
+        lab.expect.that(_NOBODY in model, message)
 
 
 def _asked_by(lab: Lab, client: ProxyLLMClient, request: RequestLike) -> str | None:

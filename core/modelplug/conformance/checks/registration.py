@@ -10,9 +10,9 @@ from pathlib import Path
 
 from modelplug.backend import CONTRACT
 from modelplug.capabilities import CAPABILITY_NAMES, Capabilities
-from modelplug.conformance.alone import Found, Neighbour, alone, plugin_of
 from modelplug.conformance.check import check
-from modelplug.conformance.child import AHEAD
+from modelplug.conformance.importer import AHEAD
+from modelplug.conformance.importing import Found, Neighbour, importing
 from modelplug.conformance.lab import Lab
 from modelplug.conformance.verdict import NotApplicable
 from modelplug.errors import (
@@ -31,7 +31,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 @check("REG-01", "found by its metadata", profile="core", directions=())
 def found_by_its_metadata(lab: Lab) -> None:
     """A process that has imported the core alone finds the backend and loads its client."""
-    found = _loaded_alone(lab)
+    found = _imported(lab)
     expected = lab.backend.client.partition(":")[2]
     lab.expect.equal("the client class in a process of its own", expected, found["client"])
 
@@ -54,7 +54,7 @@ def two_of_one_name(lab: Lab) -> None:
         backend=lab.backend.name, dist="modelplug-conformance-rival", source="# never imported\n"
     )
     found = _beside(lab, rival)
-    own = plugin_of(lab).dist
+    own = lab.subject.plugin.dist
     told = f"{PluginConflictError.__name__}: "
     loud = all(each in found["plain"] for each in (told, rival.dist, own))
     lab.expect.that(loud, f"beside a rival of the same name, that name gives {found['plain']}")
@@ -80,7 +80,7 @@ def a_broken_neighbour(lab: Lab) -> None:
 @check("REG-05", "loaded again", profile="core", directions=())
 def loaded_again(lab: Lab) -> None:
     """However often the plugin is asked, it tells the same, and no more each time."""
-    plugin = plugin_of(lab)
+    plugin = lab.subject.plugin
     first = Registry().load(plugin.name, plugin.dist)
     for number in range(2, 20):
         again = Registry().load(plugin.name, plugin.dist)
@@ -90,7 +90,7 @@ def loaded_again(lab: Lab) -> None:
 @check("REG-06", "another contract", profile="core", directions=())
 def another_contract(lab: Lab) -> None:
     """In a core of another contract the plugin is refused, and both contracts are named."""
-    told = alone(lab, "renew")["error"]
+    told = importing(lab, "renew")["error"]
     typed = told.startswith(f"{PluginIncompatibleError.__name__}: ")
     numbers = set(re.findall(r"contract (\d+)|has (\d+)", told))
     both = {each for pair in numbers for each in pair if each}
@@ -106,7 +106,7 @@ def metadata_is_complete(lab: Lab) -> None:
 
     One that talks to a service also tells where to read more of it, in home_page.
     """
-    backend, plugin = lab.backend, plugin_of(lab)
+    backend, plugin = lab.backend, lab.subject.plugin
     one_line = backend.summary.strip() and backend.summary.isprintable()
     lab.expect.that(one_line, f"the summary is {backend.summary!r}, no line of text")
     lab.expect.equal("the contract that it was built for", CONTRACT, backend.contract)
@@ -158,21 +158,21 @@ def claims_agree(lab: Lab) -> None:
 @check("REG-10", "light to tell", profile="core", directions=())
 def light_to_tell(lab: Lab) -> None:
     """The plugin tells of its backend without importing the client."""
-    early: Sequence[str] = _loaded_alone(lab)["early"]
+    early: Sequence[str] = _imported(lab)["early"]
     lab.expect.equal("modules that came with the plugin before a client was wanted", [], early)
 
 
 @check("REG-11", "asks nobody when imported", profile="core", directions=())
 def asks_nobody_when_imported(lab: Lab) -> None:
     """Importing plugin and client opens no connection, looks no name up and starts no process."""
-    found = _loaded_alone(lab)
+    found = _imported(lab)
     lab.expect.equal("what importing the plugin reached for", [], found["reached"])
 
 
 @check("REG-12", "changes nothing when imported", profile="core", directions=())
 def changes_nothing_when_imported(lab: Lab) -> None:
     """Importing plugin and client prints nothing, and leaves logging, environment, threads be."""
-    found = _loaded_alone(lab)
+    found = _imported(lab)
     lab.expect.equal("what importing the plugin changed", [], found["changed"])
     lab.expect.equal("what importing the plugin printed", "", found["printed"])
 
@@ -180,11 +180,11 @@ def changes_nothing_when_imported(lab: Lab) -> None:
 @check("REG-13", "a missing package", profile="core", directions=())
 def a_missing_package(lab: Lab) -> None:
     """A package that the client needs and that isn't installed is told by a typed error."""
-    needs = _loaded_alone(lab)["needs"]
+    needs = _imported(lab)["needs"]
     if not needs:
         raise NotApplicable("the client needs no package besides the core's")
     for package in needs:
-        found = alone(lab, "import", without=package)
+        found = importing(lab, "import", without=package)
         typed = f"{MissingDependencyError.__name__}: "
         told = f"without {package}: expected {typed}and the name, got {found['error']}"
         good = found["error"].startswith(typed) and package in found["error"]
@@ -205,14 +205,14 @@ def types(lab: Lab) -> None:
 
 
 def _beside(lab: Lab, neighbour: Neighbour) -> Found:
-    found = alone(lab, "meet", beside=neighbour)
+    found = importing(lab, "meet", beside=neighbour)
     told = f"beside {neighbour.dist} the plugin gives {found['error']}"
     lab.expect.that(not found["error"], told)
     return found
 
 
-def _loaded_alone(lab: Lab) -> Found:
-    found = alone(lab, "import")
+def _imported(lab: Lab) -> Found:
+    found = importing(lab, "import")
     told = f"in a process of its own the plugin can't be loaded: {found['error']}"
     lab.expect.that(not found["error"], told)
     return found

@@ -9,8 +9,8 @@ import tracemalloc
 from collections.abc import Callable
 
 from modelplug.client import ProxyLLMClient
-from modelplug.conformance.alone import alone
 from modelplug.conformance.check import check
+from modelplug.conformance.importing import importing
 from modelplug.conformance.lab import Lab
 from modelplug.tokens import TokenCount
 
@@ -46,8 +46,8 @@ def can_count_or_cant(lab: Lab) -> None:
     with lab.client() as client:
         counts = {what: _count(lab, client, text) for what, text in _TEXTS.items()}
         cant = [what for what, count in counts.items() if count == -1]
-        told = f"count_token gave -1 for {', '.join(cant)}, and counts for others"
-        lab.expect.that(len(cant) in (0, len(counts)), told)
+        message = f"count_token gave -1 for {', '.join(cant)}, and counts for others"
+        lab.expect.that(len(cant) in (0, len(counts)), message)
         for what, text in _TEXTS.items():
             number = _counts(lab, client, text).n
             lab.expect.equal(f"count_tokens of {what}", counts[what], number)
@@ -56,9 +56,9 @@ def can_count_or_cant(lab: Lab) -> None:
 @check("TOK-03", "counts offline", profile="core", directions=())
 def counts_offline(lab: Lab) -> None:
     """Counting tokens connects to nobody and looks no name up, at the first time either."""
-    found = alone(lab, "count")
-    told = f"in a process of its own counting tokens raised {found['error']}"
-    lab.expect.that(not found["error"], told)
+    found = importing(lab, "count")
+    message = f"in a process of its own counting tokens raised {found['error']}"
+    lab.expect.that(not found["error"], message)
     lab.expect.equal("what counting tokens reached for", [], found["reached"])
 
 
@@ -73,8 +73,8 @@ def counts_add_up(lab: Lab) -> None:
         lab.expect.equal("tokens of an empty text", 0, _count(lab, client, ""))
         lab.expect.equal("tokens of the same text again", count, _count(lab, client, text))
         longer = _count(lab, client, more)
-        told = f"{text!r} has {count} tokens, and {more!r} has {longer}"
-        lab.expect.that(0 < count <= longer, told)
+        message = f"{text!r} has {count} tokens, and {more!r} has {longer}"
+        lab.expect.that(0 < count <= longer, message)
         both = lab.direction.loop.run(
             client.count_tokens([{"role": "user", "content": each} for each in (text, more)]),
             within=lab.direction.patience,
@@ -100,8 +100,8 @@ def keeps_no_loop_waiting(lab: Lab) -> None:
         for _ in range(2):  # one may be the machine's
             counting = _longest_gap(client, _LONG)
             gaps.append(lab.direction.loop.run(counting, within=lab.direction.patience))
-    told = f"the event loop stood still for {min(gaps):.2f} s while tokens were counted"
-    lab.expect.that(min(gaps) < 2 * lab.quantum, told)
+    message = f"the event loop stood still for {min(gaps):.2f} s while tokens were counted"
+    lab.expect.that(min(gaps) < 2 * lab.quantum, message)
 
 
 @check("TOK-07", "says how exact", profile="complete", must=False, directions=())
@@ -121,8 +121,8 @@ def keeps_no_prompts(lab: Lab) -> None:
         _count(lab, client, "Hello, world")
         size, many = 20_000, 200
         kept = _growth(lambda: [_count(lab, client, f"{n} " * (size // 4)) for n in range(many)])
-    told = f"{kept // 1000} kB are kept after {many} texts of {size // 1000} kB"
-    lab.expect.that(kept < many * size // 8, told)
+    message = f"{kept // 1000} kB are kept after {many} texts of {size // 1000} kB"
+    lab.expect.that(kept < many * size // 8, message)
 
 
 def _count(lab: Lab, client: ProxyLLMClient, text: str, *, model: str | None = None) -> int:

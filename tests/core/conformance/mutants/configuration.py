@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from modelplug import (
     Backend,
+    BadRequestError,
     Call,
     Finish,
     MissingCredentialError,
@@ -251,6 +252,17 @@ class KeepsWhatIsOthers(ReferenceClient):
         payload = super().payload(request)
         payload["params"] |= {"extra": self.params.options.get("extra")}
         return payload
+
+
+@mutant(kills="CFG-10", words="the plugin raised BadRequestError: no defaults")
+class RefusesDefaults(ReferenceClient):
+    """Wants to be told everything with each request."""
+
+    def payload(self, request: ModelRequest) -> dict[str, Any]:
+        """Not while there are any."""
+        if self.params.defaults:
+            raise BadRequestError("no defaults, please")
+        return super().payload(request)
 
 
 @mutant(kills="CFG-09", words="made of another's")

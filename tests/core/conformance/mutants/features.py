@@ -13,7 +13,6 @@ from modelplug import (
     Finish,
     MessageConverter,
     ModelRequest,
-    ToolCallDelta,
     Usage,
 )
 from tests.core.conformance.mutants import mutant
@@ -202,187 +201,6 @@ class WarnsNobody(Drops):
         return fitting.copy(on_unsupported="drop") if request.on_unsupported == "warn" else fitting
 
 
-@mutant(kills="FEA-07", words="how often")
-class RepeatsInstructions(Misasks):
-    """Puts the instructions before the question as well."""
-
-    def spoil(self, payload: dict[str, Any]) -> None:
-        """Twice."""
-        first, last = payload["messages"][0], payload["messages"][-1]
-        if first["role"] == "system" and last is not first:
-            last["content"] = f"{first['content']}\n{last['content']}"
-
-
-@mutant(kills="FEA-07", words="how often")
-class KeepsOneInstruction(Misasks):
-    """Sends the last of several instructions."""
-
-    def spoil(self, payload: dict[str, Any]) -> None:
-        """One of them."""
-        roles = [message["role"] for message in payload["messages"]]
-        if roles.count("system") > 1:
-            payload["messages"].pop(roles.index("system"))
-
-
-@mutant(kills="FEA-07", words="after the last question")
-class InstructsTooLate(Misasks):
-    """Puts the instructions behind the question."""
-
-    def spoil(self, payload: dict[str, Any]) -> None:
-        """At the end."""
-        if payload["messages"][0]["role"] == "system":
-            payload["messages"].append(payload["messages"].pop(0))
-
-
-@mutant(kills="FEA-08", words="the turns that were sent")
-class AsksTheLastOnly(Misasks):
-    """Sends the question and nothing before it."""
-
-    def spoil(self, payload: dict[str, Any]) -> None:
-        """The last."""
-        payload["messages"] = payload["messages"][-1:]
-
-
-@mutant(kills="FEA-08", words="the order in which")
-class MovesQuestions(Misasks):
-    """Moves the last question to the end."""
-
-    def spoil(self, payload: dict[str, Any]) -> None:
-        """Question last."""
-        payload["messages"].sort(key=lambda message: message["content"] == "one?")
-        if payload["messages"][-1]["content"] == "one?" and len(payload["messages"]) > 2:
-            payload["messages"].insert(0, payload["messages"].pop())
-
-
-@mutant(kills="FEA-08", words="the turns that were sent")
-class MistakesRoles(Misasks):
-    """Calls whoever isn't the system a user."""
-
-    def spoil(self, payload: dict[str, Any]) -> None:
-        """One role."""
-        for message in payload["messages"]:
-            message["role"] = "system" if message["role"] == "system" else "user"
-
-
-@mutant(kills="FEA-09", words="how many of 201 turns")
-class TrimsHistories(Misasks):
-    """Keeps the last hundred turns."""
-
-    def spoil(self, payload: dict[str, Any]) -> None:
-        """The end."""
-        payload["messages"] = payload["messages"][-100:]
-
-
-@mutant(kills="FEA-09", words="how many of 201 turns")
-class TrimsByCharacters(Misasks):
-    """Keeps what it takes for the size of a context, the oldest going first."""
-
-    def spoil(self, payload: dict[str, Any]) -> None:
-        """Until it fits."""
-        while sum(len(each["content"]) for each in payload["messages"]) > 8192:
-            del payload["messages"][0]
-
-
-@mutant(kills="FEA-09", words="the turns that were sent otherwise")
-class ShortensTurns(Misasks):
-    """Keeps all turns, and of each what it takes for enough."""
-
-    def spoil(self, payload: dict[str, Any]) -> None:
-        """A hundred characters."""
-        if len(payload["messages"]) > 1:
-            for each in payload["messages"]:
-                each["content"] = each["content"][:100]
-
-
-@mutant(kills="FEA-09", words="the service can't read what it was asked")
-class AsksNothing(ReferenceClient):
-    """Sends what is no question."""
-
-    @staticmethod
-    def encoded(payload: object) -> bytes:
-        """Half of one."""
-        return b'{"model": '
-
-
-@mutant(kills="FEA-10", words="the tools that were offered")
-class OffersOneTool(Misasks):
-    """Takes one tool."""
-
-    def spoil(self, payload: dict[str, Any]) -> None:
-        """The first."""
-        payload["tools"] = payload["tools"][:1]
-
-
-@mutant(kills="FEA-10", words="wasn't sent as it was")
-class SimplifiesSchemas(Misasks):
-    """Leaves out of schemas what it doesn't know."""
-
-    def spoil(self, payload: dict[str, Any]) -> None:
-        """Without enumerations."""
-        for tool in payload["tools"]:
-            places = {"place": {"type": "string"}}
-            function = {**tool["function"], "parameters": {"type": "object", "properties": places}}
-            tool_of_its_own = {**tool, "function": function}
-            payload["tools"] = [tool_of_its_own, *payload["tools"][1:]]
-            return
-
-
-@mutant(kills="FEA-11", words="the tool calls")
-class NumbersPieces(Changes):
-    """Takes each piece for a call of its own."""
-
-    number = 0
-
-    def changed(self, piece: Any) -> Any:
-        """With the next number."""
-        if isinstance(piece, Delta) and piece.tool_call:
-            self.number += 1
-            return Delta(tool_call=replace(piece.tool_call, index=self.number))
-        return piece
-
-
-@mutant(kills="FEA-12", words="the tool calls")
-class DropsOddCalls(Changes):
-    """Passes on calls that look right."""
-
-    def changed(self, piece: Any) -> Any:
-        """None for one that doesn't end."""
-        call: ToolCallDelta | None = getattr(piece, "tool_call", None)
-        return None if call and call.arguments.endswith(" ") else piece
-
-
-@mutant(kills="FEA-12", words="has 'null' for them")
-class WritesNull(Changes):
-    """Writes null where there is nothing."""
-
-    def changed(self, piece: Any) -> Any:
-        """As JSON has it."""
-        call: ToolCallDelta | None = getattr(piece, "tool_call", None)
-        if call and not call.arguments:
-            return Delta(tool_call=replace(call, arguments="null"))
-        return piece
-
-
-@mutant(kills="FEA-13", words="the turns that were sent")
-class HidesResults(Misasks):
-    """Calls a tool a user."""
-
-    def spoil(self, payload: dict[str, Any]) -> None:
-        """Another role."""
-        for message in payload["messages"]:
-            message["role"] = message["role"].replace("tool", "user")
-
-
-@mutant(kills="FEA-14", words="the finish reason of a tool call")
-class StopsForTools(Changes):
-    """Says that it is done where it waits for a tool."""
-
-    def changed(self, piece: Any) -> Any:
-        """Stop."""
-        is_call = isinstance(piece, Finish) and piece.reason == "tool_calls"
-        return replace(piece, reason="stop") if is_call else piece
-
-
 @mutant(kills="FEA-16", words="the thinking")
 class ThinksAloud(Changes):
     """Puts what a model thinks into what it says."""
@@ -421,7 +239,7 @@ class LoosensSchemas(Misasks):
             payload["params"]["response_format"] = {"type": "json_object"}
 
 
-@mutant(kills="FEA-18", words="a response_format (json_object), not claimed")
+@mutant(kills="FEA-06", words="response_format, which isn't claimed")
 class PassesOverFormats(ReferenceClient):
     """Doesn't claim formats, and leaves them out in silence."""
 
@@ -435,17 +253,6 @@ class PassesOverFormats(ReferenceClient):
     ) -> ModelRequest:
         """Without it."""
         return super().local_convert_message(request.copy(response_format=None), message_converter)
-
-
-@mutant(kills="FEA-13", words="the turns that were sent")
-class HidesFailures(Misasks):
-    """Leaves out what a tool couldn't do."""
-
-    def spoil(self, payload: dict[str, Any]) -> None:
-        """The results that are none."""
-        payload["messages"] = [
-            each for each in payload["messages"] if not str(each["content"]).startswith("error")
-        ]
 
 
 @mutant(kills="FEA-21", words="the cached_tokens")

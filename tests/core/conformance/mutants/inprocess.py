@@ -53,6 +53,18 @@ class LetsErrorsThrough(InProcessClient):
             await answer.aclose()
 
 
+@mutant(kills="FEA-19", words="the image wasn't sent")
+class ReadsOnly(InProcessClient):
+    """Claims to see, and passes on what it can read."""
+
+    def payload(self, request: ModelRequest) -> dict[str, Any]:
+        """The texts."""
+        payload = super().payload(request)
+        for message, given in zip(payload["messages"], request.messages, strict=True):
+            message["content"] = given.text
+        return payload
+
+
 @mutant(kills="CAN-08", words="still open")
 class NeverAborts(BlockingClient):
     """Says nobody how to interrupt it while it waits."""

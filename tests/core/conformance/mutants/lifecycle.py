@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import signal
 import socket
 import threading
 from collections.abc import AsyncIterator
@@ -272,6 +273,18 @@ class OneBufferForAll(ReferenceClient):
                 yield piece
 
 
+@mutant(kills="LIF-16", words="the call gave None, no output")
+class GivesNothing(ReferenceClient):
+    """Forgets to return what it was given."""
+
+    async def generate(
+        self, request: RequestLike, message_converter: MessageConverter | None = None
+    ) -> ModelOutput:
+        """None."""
+        await super().generate(request, message_converter)
+        return None  # type: ignore[return-value]  # the fault
+
+
 @mutant(kills="LIF-05", words="ended with no error")
 class EndsQuietly(ReferenceClient):
     """Makes a whole answer of one that was cut."""
@@ -325,6 +338,22 @@ class KnowsItsProcess(ReferenceClient):
         if os.getpid() != self.process:
             raise RuntimeError("not in a forked child")
         return super().sync_generate(request, message_converter)
+
+
+@mutant(kills="LIF-13", words="ended with nothing: it died, ended by SIGABRT")
+class DiesInAFork(ReferenceClient):
+    """Uses a library that can't be used after a fork, and says so by ending the process."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.process = os.getpid()
+
+    async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Any]:
+        """In the process that made it."""
+        if os.getpid() != self.process:
+            os.kill(os.getpid(), signal.SIGABRT)
+        async for piece in super().stream_deltas(request, call):
+            yield piece
 
 
 @mutant(kills="LIF-17", words="a program with an open stream went on")

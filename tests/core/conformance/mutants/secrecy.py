@@ -175,7 +175,7 @@ class FollowsRedirectsOfSecrecy(ReferenceClient):
         return BackendError(refusal.message, provider_code=refusal.status)
 
 
-@mutant(kills="SEC-06", words="the key is sent in more than one place")
+@mutant(kills="SEC-11", words="the key is sent in more than one place")
 class SendsTheKeyTwice(ReferenceClient):
     """Has its key in the question, too, where services keep it for years."""
 

@@ -263,6 +263,24 @@ class SharesText(ReferenceClient):
                 yield Delta(self.last.text.removesuffix(" says "))
 
 
+@mutant(kills="STR-13", words="stream 0 ended without any output")
+class EndsAtOnce(ReferenceClient):
+    """Its streams are over before they begin."""
+
+    def generate_stream(
+        self, request: RequestLike, message_converter: MessageConverter | None = None
+    ) -> ModelStream:
+        """One without any output."""
+        return _Ended(super().generate_stream(request, message_converter), lambda _: [])  # type: ignore[return-value]  # the fault
+
+
+class _Ended(Altered):
+    """Ends."""
+
+    async def __anext__(self) -> ModelOutput:
+        raise StopAsyncIteration
+
+
 @mutant(kills="STR-14", words="the next one didn't begin")
 class FewAtATime(ReferenceClient):
     """Has ten places, and lets whoever finds none wait."""

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import pytest
 
-from modelplug.conformance.runner import Subject, all_checks, run
+from modelplug.conformance.runner import all_checks, run
+from modelplug.conformance.subject import Subject
 from modelplug.registry import registry
 from tests.core.conformance.seed.plugin import CLIENTS
 from tests.support.dists import install, on_path

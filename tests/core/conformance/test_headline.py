@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from modelplug.conformance.conditions import Conditions
+from modelplug.conformance.headline import circumstances, level, runs, sides, versions
 from modelplug.conformance.report import Report
-from modelplug.conformance.standing import circumstances, level, runs, sides, versions
 from modelplug.conformance.verdict import Verdict
 from tests.core.conformance.samples import MADE, cell, report
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelplug.conformance.telling import failure, plain
+from modelplug.conformance.failuretext import failure, plain
 from tests.core.conformance.samples import cell, rule
 
 

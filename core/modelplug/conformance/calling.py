@@ -10,7 +10,6 @@ import json
 import pickle
 import signal
 import subprocess
-import sys
 import time
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
@@ -20,28 +19,19 @@ from queue import Empty, SimpleQueue
 from tempfile import TemporaryFile
 from typing import IO, Any, Literal, TypeAlias
 
-from modelplug.conformance.alone import plugin_of
 from modelplug.conformance.directions import begun
 from modelplug.conformance.lab import Lab
+from modelplug.conformance.processes import Process, started
 from modelplug.conformance.verdict import Violation
 from modelplug.testing.steps import Step
 
-__all__ = ["MARK", "Act", "Apart", "apart"]
+__all__ = ["MARK", "Act", "Calling", "calling"]
 
 Act: TypeAlias = Literal["cost", "fork", "interrupt", "leave", "memory"]
 """What a process does; see the functions of these names in ``caller.py``."""
 
 MARK = "modelplug-told "
 """What a line begins with that a process has for its check; a plugin may print others."""
-
-_START = """\
-import json, sys
-task = json.loads(sys.stdin.readline())
-sys.path[:] = task["path"]
-from modelplug.conformance.caller import main
-main(task)
-"""
-"""Nothing is imported before the path is its parent's."""
 
 _PATIENCE = 60.0
 """Seconds until a process tells something: imports and slow machines included."""
@@ -50,19 +40,19 @@ _SHOWN = 300
 """Characters of what a process has complained of that are shown."""
 
 
-class Apart:
-    """A process, while it runs.
+class Calling:
+    """A process that calls, while it runs.
 
     Attributes:
         lab: whose service it calls.
     """
 
-    def __init__(self, lab: Lab, process: subprocess.Popen[str], complaints: IO[str]) -> None:
+    def __init__(self, lab: Lab, process: Process, complaints: IO[str]) -> None:
         self.lab = lab
         self._process = process
         self._complaints = complaints
         self._lines: SimpleQueue[str | None] = SimpleQueue()
-        begun(self._hear, name="modelplug-conformance-apart")
+        begun(self._hear, name="modelplug-conformance-calling")
 
     def next(self, what: str) -> dict[str, Any]:
         """What it tells next, which is to be of this kind; gates are opened as it asks.
@@ -123,9 +113,9 @@ class Apart:
 
 
 @contextmanager
-def apart(
+def calling(
     lab: Lab, act: Act, *scripts: Sequence[Step], say: str = "", **more: object
-) -> Iterator[Apart]:
+) -> Iterator[Calling]:
     """A process that makes a client and does an act; it is gone after the block.
 
     Args:
@@ -135,42 +125,43 @@ def apart(
         say: the same for a report, where the scripts are too long for it.
         more: what the act needs to know.
     """
-    upstream = lab.upstream
-    task = {
-        "path": sys.path,
+    _play(lab, scripts, say)
+    with (
+        TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints,
+        started("caller", {**_task(lab, act), **more}, stderr=complaints) as process,
+    ):
+        try:
+            if process.stdin is not None:
+                process.stdin.write(f"{_written(lab, scripts)}\n")
+                process.stdin.flush()
+            yield Calling(lab, process, complaints)
+        finally:
+            process.kill()
+
+
+def _task(lab: Lab, act: Act) -> dict[str, object]:
+    return {
         "backend": lab.backend.name,
-        "dist": plugin_of(lab).dist,
+        "dist": lab.subject.plugin.dist,
         "account": asdict(lab.account),
         "direction": lab.direction.name,
         "patience": lab.direction.patience,
         "act": act,
-        "url": upstream.url if upstream.wired else None,
-        "scripts": "" if upstream.wired else b64encode(pickle.dumps(scripts)).decode(),
-        **more,
+        "url": lab.upstream.url if lab.upstream.wired else None,
     }
+
+
+def _play(lab: Lab, scripts: Sequence[Sequence[Step]], say: str) -> None:
+    """Have the service answer, where it is here, and the report say so in any case."""
     if say:
         lab.script.append(say)
     for steps in scripts:
         if not say:
             lab.play(*steps)
-        elif upstream.wired:
-            upstream.play(*steps)
-    with TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints:
-        process = subprocess.Popen(
-            [sys.executable, "-X", "utf8", "-c", _START],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=complaints,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-        )
-        with process:
-            try:
-                running = Apart(lab, process, complaints)
-                if process.stdin is not None:
-                    process.stdin.write(f"{json.dumps(task)}\n")
-                    process.stdin.flush()
-                yield running
-            finally:
-                process.kill()
+        elif lab.upstream.wired:
+            lab.upstream.play(*steps)
+
+
+def _written(lab: Lab, scripts: Sequence[Sequence[Step]]) -> str:
+    """The scripts for a process that plays them by itself; empty where it needn't."""
+    return "" if lab.upstream.wired else b64encode(pickle.dumps(scripts)).decode()

@@ -1,26 +1,29 @@
-"""What a plugin does in a process of its own, where nothing was imported before it."""
+"""What importing a plugin does, in a process of its own; the other half is ``importer.py``."""
 
 from __future__ import annotations
 
 import json
 import subprocess
-import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, TypeAlias, TypedDict
 
 from modelplug.conformance.lab import Lab
+from modelplug.conformance.mute import origin
+from modelplug.conformance.processes import fate, started
 from modelplug.conformance.verdict import Violation
-from modelplug.plugins import InstalledPlugin
-from modelplug.registry import registry
 
-__all__ = ["Found", "Neighbour", "Part", "alone", "plugin_of"]
+__all__ = ["Found", "Neighbour", "Part", "importing"]
 
 Part: TypeAlias = Literal["import", "count", "meet", "renew"]
 """``import``: load the plugin and its client. ``count``: also make one, and count tokens.
 ``meet``: make one, and then look for the backend by its name alone, and for the neighbour.
 ``renew``: load the plugin into a core of another contract."""
+
+_NOWHERE = "127.0.0.1:9"
+"""An address where nobody listens: a client is made there, and asks nothing."""
 
 _PATIENCE = 60.0
 """Seconds for a process, interpreter and imports included: a hang is meant, no slowness."""
@@ -83,7 +86,7 @@ class Neighbour:
         return str(folder / "site")
 
 
-def alone(
+def importing(
     lab: Lab, part: Part, *, without: str | None = None, beside: Neighbour | None = None
 ) -> Found:
     """Do a part of what an app does with the plugin, in a process of its own.
@@ -97,48 +100,32 @@ def alone(
     Raises:
         Violation: the process didn't end, or didn't end well.
     """
-    dist = plugin_of(lab).dist
     with TemporaryDirectory(prefix="modelplug-") as folder:
         told = Path(folder) / "found.json"
         task = {
-            "path": [*([beside.install(Path(folder))] if beside else []), *sys.path],
-            "neighbour": beside.backend if beside else None,
             "backend": lab.backend.name,
-            "dist": dist,
+            "dist": lab.subject.plugin.dist,
+            "url": origin(lab.upstream, _NOWHERE),
             "part": part,
             "without": without,
+            "site": beside.install(Path(folder)) if beside else None,
+            "neighbour": beside.backend if beside else None,
             "told": str(told),
         }
-        script = Path(__file__).with_name("child.py")
-        done = _run([sys.executable, "-X", "utf8", str(script), json.dumps(task)])
+        status, printed = _ended(task)
         if not told.exists():
-            raise Violation(
-                f"a process that loads the plugin ended with {done.returncode}: {done.stderr}"
-            )
+            raise Violation(f"a process that loads the plugin died, {fate(status)}: {printed}")
         found: Found = json.loads(told.read_text(encoding="utf-8"))
-    return {**found, "printed": done.stdout + done.stderr}
+    return {**found, "printed": printed}
 
 
-def plugin_of(lab: Lab) -> InstalledPlugin:
-    """The plugin as its distribution's metadata has it; two may bring one of that name."""
-    named = [each for each in registry().backends() if each.name == lab.backend.name]
-    for plugin in named[:-1]:
-        if registry().load(plugin.name, plugin.dist).client == lab.backend.client:
-            return plugin
-    return named[-1]
-
-
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            text=True,
-            encoding="utf-8",
-            timeout=_PATIENCE,
-        )
-    except subprocess.TimeoutExpired:
-        pass
+def _ended(task: Mapping[str, object]) -> tuple[int, str]:
+    """The exit status of a process with this task, and what it printed."""
+    with started("importer", task, stderr=subprocess.PIPE) as process:
+        try:
+            said = process.communicate(timeout=_PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        else:
+            return process.returncode, "".join(said)
     raise Violation("a process that loads the plugin doesn't end")

@@ -1,4 +1,4 @@
-"""What the messages of a codec say, as far as anybody can tell: values, and where they stand.
+"""The values in the messages of a codec, as far as anybody can tell, and where they stand.
 
 It reads JSON, lines of it as SSE has them, plain text, and any objects and exceptions.
 """
@@ -13,7 +13,7 @@ from typing import NamedTuple
 __all__ = ["Value", "differ", "holds", "is_json", "values"]
 
 _DEEPEST = 16
-"""Levels of an object that are looked into: some hold their own owner."""
+"""Levels of an object that are looked into: nothing that is said lies deeper."""
 
 _TRIES = 5
 """Times that something is said to see what of it the clock, or chance, has a hand in."""
@@ -38,7 +38,7 @@ def values(messages: Iterable[object]) -> list[Value]:
     return [
         Value(number, path, value)
         for number, message in enumerate(messages)
-        for path, value in _within(message, ())
+        for path, value in _within(message, (), {})
     ]
 
 
@@ -54,9 +54,16 @@ def is_json(message: object) -> bool:
 
 
 def holds(messages: Iterable[object], text: str) -> bool:
-    """Whether a text is said, in one piece or in several that follow on each other."""
-    texts = [each.value for each in values(messages) if isinstance(each.value, str)]
-    return any(text in each for each in (*texts, "".join(texts)))
+    """Whether a text is said, in one piece or in several that follow on each other.
+
+    Bytes that are no text, of a format that is none, may have it in UTF-8.
+    """
+    said = [each.value for each in values(messages)]
+    texts = [each for each in said if isinstance(each, str)]
+    raw = text.encode()
+    return any(text in each for each in (*texts, "".join(texts))) or any(
+        raw in each for each in said if isinstance(each, bytes)
+    )
 
 
 def differ(one: Callable[[], Sequence[object]], other: Callable[[], Sequence[object]]) -> bool:
@@ -103,17 +110,28 @@ class _Seen:
         return place not in self.at or self.one(place)
 
 
-def _within(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object]]:
+def _within(
+    value: object, path: tuple[str, ...], seen: dict[int, object]
+) -> Iterator[tuple[tuple[str, ...], object]]:
+    """What a value holds, each part once: objects of a library may know their owners.
+
+    Args:
+        value: any.
+        path: where it stands.
+        seen: what was looked into by now, by its id, which nothing else gets meanwhile.
+    """
     if isinstance(value, bytes):
         yield from _in_bytes(value, path)
     elif value is None or isinstance(value, str | int | float):
         yield path, value
-    elif len(path) < _DEEPEST:
+    elif id(value) not in seen and len(path) < _DEEPEST:
         parts = _parts(value)
         if not parts:
             yield path, type(value).__name__
+            return
+        seen[id(value)] = value
         for name, part in parts.items():
-            yield from _within(part, (*path, name))
+            yield from _within(part, (*path, name), seen)
 
 
 def _in_bytes(value: bytes, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object]]:
@@ -123,12 +141,12 @@ def _in_bytes(value: bytes, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, 
         yield path, value
         return
     if _parses(text):
-        yield from _within(json.loads(text), path)
+        yield from _within(json.loads(text), path, {})
         return
     for number, line in enumerate(text.split("\n")):
         data = _data(line)
         told: object = json.loads(data) if _parses(data) else line
-        yield from _within(told, (*path, str(number)))
+        yield from _within(told, (*path, str(number)), {})
 
 
 def _data(line: str) -> str:

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from modelplug.conformance.spoken import Value, differ, holds, is_json, values
+from modelplug.conformance.messagevalues import Value, differ, holds, is_json, values
 
 
 def test_values_have_their_places() -> None:
@@ -33,6 +33,26 @@ def test_objects_may_hold_themselves() -> None:
             self.owner = self
 
     assert values([Node()]) == []
+
+
+def test_objects_may_know_each_other() -> None:
+    """However many they are, each is looked into once."""
+
+    class Node:
+        def __init__(self, name: str) -> None:
+            self.name = name
+            self.others: list[Node] = []
+
+    nodes = [Node(str(number)) for number in range(20)]
+    for node in nodes:
+        node.others = nodes
+    assert [each.value for each in values([nodes[0]])] == [str(number) for number in range(20)]
+
+
+def test_bytes_that_are_no_text_may_hold_one() -> None:
+    """As formats do that aren't made of text."""
+    assert holds([b"\x92\xff" + "wörld".encode()], "wörld")
+    assert not holds([b"\x92\xff"], "wörld")
 
 
 def test_slots_are_looked_into() -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from modelplug.conformance.check import Check
+from modelplug.conformance.check import Rule
 from modelplug.conformance.report import Cell
 
 __all__ = ["failure", "plain"]
 
 
-def failure(check: Check, cell: Cell, *, again: str) -> Iterator[str]:
+def failure(check: Rule, cell: Cell, *, again: str) -> Iterator[str]:
     """The rule, what happened, the script in words, what the service saw, and how to see it again.
 
     Args:

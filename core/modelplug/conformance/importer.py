@@ -1,7 +1,6 @@
-"""The process of ``alone``: run as a file, it loads a plugin, and writes down what happened.
+"""The process of ``importing``: it loads a plugin, and writes down what happened.
 
-It imports the core after ``sys.path`` is its parent's, and nothing of the kit before the plugin
-has been looked at.
+It imports nothing of the kit before the plugin has been looked at.
 """
 
 from __future__ import annotations
@@ -102,17 +101,17 @@ def packages() -> set[str]:
     return {name.partition(".")[0] for name in sys.modules} - set(sys.stdlib_module_names)
 
 
-def made(name: str, dist: str) -> Any:
+def made(task: dict[str, Any]) -> Any:
     """A client, as the harness says."""
-    kit = import_module("modelplug.conformance.runner")
     account = import_module("modelplug.conformance.harness").Account()
-    params = kit.Subject.of(name, dist).harness.params("ws://127.0.0.1:9", account)
-    return import_module("modelplug.factory").new_client({"backend": f"{name}@{dist}", **params})
+    kit = import_module("modelplug.conformance.subject")
+    params = kit.Subject.of(task["backend"], task["dist"]).params(task["url"], account)
+    return import_module("modelplug.factory").new_client(params)
 
 
 def meet(task: dict[str, Any], found: dict[str, Any]) -> None:
     """Make a client, and look what became of the backend's name and of the neighbour."""
-    with made(task["backend"], task["dist"]) as client:
+    with made(task) as client:
         found["made"] = type(client).__name__
     registry = import_module("modelplug.registry").registry()
     neighbour = task["neighbour"]
@@ -142,16 +141,17 @@ def renew() -> None:
         vars(module)["CONTRACT"] = contract
 
 
-async def count(name: str, dist: str) -> None:
+async def count(task: dict[str, Any]) -> None:
     """Make a client, and count."""
-    with made(name, dist) as client:
+    with made(task) as client:
         await client.count_token(client.default_model, "Hello, world")
         await client.count_tokens("Hello, world")
 
 
 def main(task: dict[str, Any]) -> None:
     """Do the task, and write down what happened."""
-    sys.path[:] = task["path"]
+    if task["site"]:
+        sys.path.insert(0, task["site"])
     found: dict[str, Any] = {"error": "", "client": "", "early": [], "needs": []}
     found |= {"made": "", "plain": "", "neighbour": "", "listed": []}
     import_module("modelplug")
@@ -165,7 +165,7 @@ def main(task: dict[str, Any]) -> None:
     try:
         load(task["backend"], task["dist"], found)
         if task["part"] == "count":
-            import_module("modelplug.bridge").run(count(task["backend"], task["dist"]))
+            import_module("modelplug.bridge").run(count(task))
         if task["part"] == "meet":
             meet(task, found)
     except Exception as error:  # noqa: BLE001  # a plugin may raise anything
@@ -175,7 +175,3 @@ def main(task: dict[str, Any]) -> None:
     found["reached"] = sorted(set(watch.reached))
     found["changed"] = [*watch.changed, *(what for what in after if after[what] != before[what])]
     Path(task["told"]).write_text(json.dumps(found), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))
