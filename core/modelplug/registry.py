@@ -16,6 +16,7 @@ import pluggy
 
 from modelplug import hookspecs
 from modelplug.backend import CONTRACT, Backend
+from modelplug.capabilities import ModelMetadata
 from modelplug.client import ProxyLLMClient
 from modelplug.errors import (
     BackendNotFoundError,
@@ -214,6 +215,8 @@ def _fault_of(backend: Backend) -> str | None:
             return f"{name} is not named as 'module:attribute'"
     if backend.options is not None and not hasattr(backend.options, "model_fields"):
         return "options is no pydantic model"
+    if not all(isinstance(each, ModelMetadata) for each in backend.models):
+        return "models aren't ModelMetadata alone"
     unknown = {*backend.environment, *backend.required} - set(ProxyModelParameters.model_fields)
     if unknown:
         return f"environment or required names {', '.join(sorted(unknown))}, no field of the params"

@@ -116,6 +116,7 @@ def test_a_refused_backend_is_not_imported(site: Path, monkeypatch: pytest.Monke
         ("contract=1", "contract='1'", PluginContractError, "contract is no number"),
         ('"{module}:Client"', "None", PluginContractError, "client is not named"),
         ("contract=1", "contract=1, options=dict", PluginContractError, "no pydantic model"),
+        ("contract=1", "contract=1, models=['evil']", PluginContractError, "models aren't"),
         ("contract=1", "contract=1, required=['key']", PluginContractError, "names key"),
         ("contract=1", "contract=2", PluginIncompatibleError, "contract 2, the core has 1"),
         ("name=name", "name='another'", PluginContractError, "gave backend 'another'"),

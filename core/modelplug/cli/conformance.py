@@ -109,8 +109,8 @@ def conformance() -> None:
     "--jobs",
     type=click.IntRange(1, 64),
     metavar="N",
-    help="Look in so many processes. Default: one for each processor, but no more than 4; with"
-    " --quick one more.",
+    help="Look in so many processes. Default: one for each processor, 2 to 4; with --quick one"
+    " more. 1 is this process, without a limit for what hangs.",
 )
 @click.option("--quick", is_flag=True, help="One way of asking for each check; gives no level.")
 @click.option(
@@ -179,8 +179,10 @@ def run(
     if backend is None:
         raise click.UsageError("missing argument BACKEND")
     report = found(backend, plan, baseline)
-    write_files(report, files)
-    _say(summary(report))
+    try:
+        write_files(report, files)
+    finally:  # what was found is told, even where a file of it can't be written
+        _say(summary(report))
     if report.status:
         raise click.exceptions.Exit(report.status)
 

@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import NoReturn, cast
+from unittest.mock import patch
 
 import click
 
-from modelplug.cli.failure import Failure
+from modelplug.cli.failure import FAILED, Failure
 from modelplug.cli.progress import Progress
 from modelplug.conformance.baseline import Baseline, BaselineError, read
 from modelplug.conformance.check import Check, Profile, Rule
 from modelplug.conformance.conditions import QUANTUM, QUICK_QUANTUM, drawn
 from modelplug.conformance.directions import DirectionName
-from modelplug.conformance.processes import usable
+from modelplug.conformance.processes import NotLoadedError, usable
 from modelplug.conformance.repeats import merged
-from modelplug.conformance.report import Report
+from modelplug.conformance.report import Cell, Report
 from modelplug.conformance.requirements import NEWEST
-from modelplug.conformance.runner import all_checks, run
+from modelplug.conformance.runner import all_checks, run, spread
 from modelplug.conformance.scope import Scope
 from modelplug.conformance.standard import Standard
 from modelplug.conformance.subject import Subject
 from modelplug.errors import BackendNotFoundError, PluginConflictError, ProxyLLMError
+from modelplug.plugins import InstalledPlugin
 from modelplug.registry import registry
 
 __all__ = ["Plan", "found", "listed"]
 
 _HARNESS = 3
 """Exit status where the harness is at fault, or where there is none."""
+
+_TERMINATED = 143
+"""SIGTERM: 128 and the signal's number, as shells count."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +52,7 @@ class Plan:
         asked: the level up to which nothing was left out; None if something was.
         quantum: seconds that limits are multiples of.
         repeat: how many times.
-        jobs: how many processes look.
+        jobs: how many processes look; 1 is this process itself, for a debugger.
         seed: what random choices come from; None draws one.
         strict: whether warnings fail.
         set_name: the requirement set that says what counts.
@@ -96,7 +105,9 @@ class Plan:
             asked=None if ids or directions or quick else scope.level,
             quantum=quantum or (QUICK_QUANTUM if quick else QUANTUM),
             repeat=repeat,
-            jobs=jobs or usable() + quick,  # it gives no level, and waits half of its time
+            # Unasked never in this process, which a plugin could end; and a quick look, which
+            # gives no level, waits half of its time.
+            jobs=jobs or max(2, usable() + quick),
             seed=seed,
             strict=scope.strict,
             set_name=set_name or NEWEST,
@@ -115,27 +126,19 @@ def found(backend: str, plan: Plan, baseline: Path | None) -> Report:
     Raises:
         click.UsageError: there is no such backend, or the baseline can't be read.
         NoHarnessError: there is no harness, or it can't be loaded.
-        PluginError: the plugin can't be loaded.
+        Failure: the plugin can't be loaded; PluginError, where it is loaded in this process.
+        click.exceptions.Exit: SIGTERM came.
     """
     standard = Standard.of(_baseline(baseline), set_name=plan.set_name)
-    subject = _subject(backend)
+    look = _looking(_plugin(backend), plan)
     seed = drawn() if plan.seed is None else plan.seed
+    started = time.monotonic()
     with Progress.of(plan.checks, plan.directions, times=plan.repeat) as progress:
-        reports = [
-            run(
-                subject,
-                plan.checks,
-                directions=plan.directions,
-                quantum=plan.quantum,
-                jobs=plan.jobs,
-                seed=seed + number,
-                progress=progress,
-            )
-            for number in range(plan.repeat)
-        ]
+        reports = [look(seed + number, progress) for number in range(plan.repeat)]
     report = merged(reports)
     made = replace(report.conditions, strict=plan.strict, dist=backend.partition("@")[2])
-    return standard.held(replace(report, asked=plan.asked, conditions=made))
+    seconds = time.monotonic() - started
+    return standard.held(replace(report, asked=plan.asked, conditions=made, seconds=seconds))
 
 
 def listed(checks: Sequence[Rule]) -> list[str]:
@@ -172,16 +175,94 @@ def _baseline(path: Path | None) -> Baseline:
     raise click.UsageError(message)
 
 
-def _subject(backend: str) -> Subject:
+def _plugin(backend: str) -> InstalledPlugin:
     name, _, dist = backend.partition("@")
     try:
-        registry().find(name, dist or None)
+        return registry().find(name, dist or None)
     except (BackendNotFoundError, PluginConflictError) as error:
         message = f"{error}; {error.hint}" if error.hint else str(error)
-        raise click.UsageError(message) from None
-    registry().load(name, dist or None)
+    raise click.UsageError(message)
+
+
+def _looking(
+    plugin: InstalledPlugin, plan: Plan
+) -> Callable[[int, Callable[[Cell], None]], Report]:
+    """What makes a run of a seed, and tells of each cell."""
+
+    def here(seed: int, progress: Callable[[Cell], None]) -> Report:
+        with _never_succeeding():
+            return run(
+                _subject(plugin),
+                plan.checks,
+                directions=plan.directions,
+                quantum=plan.quantum,
+                seed=seed,
+                progress=progress,
+            )
+
+    def elsewhere(seed: int, progress: Callable[[Cell], None]) -> Report:
+        with _terminable():
+            return spread(
+                plugin,
+                plan.checks,
+                directions=plan.directions,
+                quantum=plan.quantum,
+                seed=seed,
+                progress=progress,
+                jobs=plan.jobs,
+            )
+
+    def loaded(seed: int, progress: Callable[[Cell], None]) -> Report:
+        try:
+            return elsewhere(seed, progress)
+        except NotLoadedError as error:
+            kind = NoHarnessError if error.of_harness else Failure
+            failure = kind(error.message, cause=error.cause, hint=error.hint)
+        raise failure
+
+    return here if plan.jobs == 1 else loaded
+
+
+def _subject(plugin: InstalledPlugin) -> Subject:
+    """The plugin, loaded in this process."""
+    registry().load(plugin.name, plugin.dist)
     try:
-        return Subject.of(name, dist or None)
+        return Subject.of(plugin.name, plugin.dist)
     except ProxyLLMError as error:
         message, hint = str(error), error.hint
     raise NoHarnessError(message, hint=hint)
+
+
+class _TerminatedError(BaseException):
+    """SIGTERM came; like Ctrl-C, nothing on the way catches it."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM leaves the block, and so ends the processes that look, before it ends this one."""
+
+    def end(*_: object) -> NoReturn:
+        raise _TerminatedError
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    except _TerminatedError:
+        raise click.exceptions.Exit(_TERMINATED) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _never_succeeding() -> Iterator[None]:
+    """A plugin that ends this process in the block doesn't make it look like success."""
+    leave, own = os._exit, os.getpid()
+
+    def end(status: int) -> NoReturn:
+        if os.getpid() != own:
+            leave(status)
+        click.echo(f"error: the plugin ended this process: exit status {status}", err=True)
+        leave(status or FAILED)
+
+    with patch("os._exit", end):
+        yield

@@ -63,8 +63,10 @@ def outcome(error: BaseException) -> click.ClickException | click.exceptions.Exi
         if isinstance(error.reason, BrokenPipeError):
             return click.exceptions.Exit(READER_GONE)
         return Failure(f"standard output can't be written: {error.reason.strerror}")
+    # The name of a module holds nothing that mustn't be shown, and helps.
+    missing = f" of {error.name!r}" if isinstance(error, ImportError) and error.name else ""
     return Failure(
-        f"{type(error).__name__}, which should have been told more plainly",
+        f"{type(error).__name__}{missing}, which should have been told more plainly",
         cause=_place(error.__traceback__),
         hint="a bug in modelplug or in the backend's plugin: report it with the line above",
     )

@@ -21,12 +21,18 @@ def write_files(report: Report, files: Mapping[str, Path | None]) -> None:
     """Write a report in each of the forms that have a file.
 
     Raises:
-        Failure: a file can't be written.
+        Failure: a file can't be written; all others are.
     """
+    unwritten = []
     for form, path in files.items():
         if path is not None:
             draw = _svg if form == "badge" and path.suffix == ".svg" else _FORMS[form]
-            write_text(path, draw(report))
+            try:
+                write_text(path, draw(report))
+            except Failure as failure:
+                unwritten.append(failure.message)
+    if unwritten:
+        raise Failure("; ".join(unwritten))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -56,6 +62,8 @@ def read_report(path: Path) -> Report:
         reason = f"can't be read: {error.strerror}"
     except ValueError:
         reason = "this is no JSON"
+    except RecursionError:
+        reason = "it is nested too deep"
     else:
         return from_dict(told)
     raise ReportError(reason)

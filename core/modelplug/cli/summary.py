@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from modelplug.conformance.check import AREAS
 from modelplug.conformance.comparison import Comparison
 from modelplug.conformance.failuretext import failure
-from modelplug.conformance.headline import circumstances, level, sides, versions
-from modelplug.conformance.report import Cell, Report
+from modelplug.conformance.headline import circumstances, extent, level, sides, versions
+from modelplug.conformance.report import Cell, Report, alike, named
 from modelplug.conformance.verdict import GLYPHS, SEVERITY
 
 __all__ = ["differences", "summary"]
@@ -22,16 +22,16 @@ def summary(report: Report) -> list[str]:
     lines += _areas(report)
     if reasons := dict.fromkeys(_reasons(report)):
         lines += ["", *reasons]
-    for cell in report.remarks:
-        lines += ["", *_remark(report, cell)]
-    for cell in report.failures:
-        lines += ["", *_failure(report, cell)]
+    for cells in (*alike(report.remarks), *alike(report.failures)):
+        lines += ["", *_told(report, cells)]
     return [*lines, "", *_beside(report), _verdict(report)]
 
 
 def differences(comparison: Comparison) -> list[str]:
-    """A line for each cell that changed, and one for the level."""
-    lines = [
+    """A line for each cell that changed, and one for the level; two backends are named first."""
+    others = [f"these are two backends: {' and '.join(comparison.backends)}"]
+    lines = others if len(comparison.backends) > 1 else []
+    lines += [
         f"{each.name}: {each.before or 'not there'} -> {each.after or 'not there'}"
         f"{' (worse)' if each.is_worse else ''}"
         for each in comparison.changes
@@ -66,24 +66,24 @@ def _reasons(report: Report) -> Iterator[str]:
             yield f"{GLYPHS['n/a']} {cell.check} n/a: {cell.told}"
 
 
-def _remark(report: Report, cell: Cell) -> Iterator[str]:
-    scored = "" if report.scores(cell.check) else ", not scored"
-    yield f"{GLYPHS[cell.verdict]} {cell.name} {cell.verdict}{scored}: {cell.told}"
-
-
-def _failure(report: Report, cell: Cell) -> Iterator[str]:
+def _told(report: Report, cells: Sequence[Cell]) -> Iterator[str]:
+    """What there is to say of cells that are alike; a line of what the baseline has told."""
+    cell, name = cells[0], named(cells)
+    glyph = GLYPHS[cell.verdict]
     if cell.verdict == "stale":
-        yield f"{GLYPHS['stale']} {cell.name} STALE: {cell.told}"
+        yield f"{glyph} {name} STALE: {cell.told}"
+        return
+    if cell.verdict == "xfail":
+        yield f"{glyph} {name} xfail: {cell.told}"
         return
     check = next(each for each in report.checks if each.id == cell.check)
-    lines = failure(check, cell, again=report.again(cell))
-    yield f"{GLYPHS[cell.verdict]} {next(lines)}"
+    lines = failure(check, cell, again=report.again(*cells), name=name)
+    yield f"{glyph} {next(lines)}{'' if report.scores(cell.check) else ' (not scored)'}"
     yield from lines
 
 
 def _verdict(report: Report) -> str:
-    seconds = sum(cell.seconds for cell in report.cells)
-    told = f"{len(report.checks)} checks, {len(report.cells)} cells, {seconds:.1f} s"
+    told = extent(report)
     failed = f"{len(report.failures)} failed" if report.failures else "nothing failed"
     if report.status == 3:
         return f"{told}: the harness is at fault, so the run says nothing of the plugin"

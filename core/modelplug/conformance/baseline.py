@@ -9,8 +9,8 @@
     url = "https://…"
     expires = 2027-03-01              # the last day on which it holds
 
-Ids are exact. An entry with nothing to expect fails the run: its check passes by now, is
-unknown, or its day has come.
+Each entry has all of these but ``directions``. Ids are exact. An entry with nothing to expect
+fails the run: its check passes by now, is unknown, or its day has come.
 """
 
 from __future__ import annotations
@@ -83,10 +83,12 @@ def read(path: Path) -> Baseline:
     except OSError as error:
         broken = error.strerror or "can't be read"
     except ValidationError as invalid:
-        first = invalid.errors()[0]
-        broken = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        each = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in invalid.errors())
+        broken = f"{'; '.join(each)} (an entry has check, reason, url and expires)"
     except ValueError as error:  # no TOML, or no UTF-8
         broken = str(error)
+    except RecursionError:
+        broken = "it is nested too deep"
     raise BaselineError(f"baseline {path.name}: {broken}")
 
 

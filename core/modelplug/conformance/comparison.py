@@ -39,11 +39,13 @@ class Comparison:
     Attributes:
         changes: in the order of the newer report; what is gone comes last.
         before, after: the levels.
+        backends: whose reports they are; two names where that is no one's progress.
     """
 
     changes: Sequence[Change]
     before: Profile | None
     after: Profile | None
+    backends: Sequence[str] = ()
 
     @property
     def is_worse(self) -> bool:
@@ -62,6 +64,7 @@ def compared(old: Report, new: Report) -> Comparison:
         changes=tuple(each for each in changes if each.before != each.after),
         before=old.level,
         after=new.level,
+        backends=tuple(dict.fromkeys((old.backend, new.backend))),
     )
 
 

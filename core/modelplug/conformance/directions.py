@@ -20,6 +20,9 @@ __all__ = ["ALL", "STREAMS", "Direction", "DirectionName", "Loop", "Reading", "b
 
 T = TypeVar("T")
 
+_PATIENCE = 5.0
+"""Seconds that a loop has to end."""
+
 DirectionName: TypeAlias = Literal["async-stream", "sync-stream", "async", "sync"]
 
 
@@ -32,13 +35,26 @@ class Loop:
     @classmethod
     @contextmanager
     def running(cls) -> Iterator[Loop]:
-        """One that ends with the block."""
-        with in_thread(_Nothing(), name="modelplug-conformance") as loop:
+        """One that ends with the block, unless a coroutine blocks it."""
+        with in_thread(_Nothing(), name="modelplug-conformance", patience=_PATIENCE) as loop:
             yield cls(loop)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is over; after the block it isn't where a coroutine blocks it."""
+        return self.loop.is_closed()
+
     def start(self, coroutine: Coroutine[object, object, T]) -> Future[T]:
-        """Run a coroutine; its future can be cancelled."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        """Run a coroutine; its future can be cancelled.
+
+        Raises:
+            RuntimeError: the loop is over, as a coroutine has raised what ends it.
+        """
+        try:
+            return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        except RuntimeError:
+            coroutine.close()
+            raise
 
     def run(self, coroutine: Coroutine[object, object, T], *, within: float = 5.0) -> T:
         """The result of a coroutine.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from modelplug.conformance.conditions import RUNS
 from modelplug.conformance.report import Report
 
-__all__ = ["circumstances", "level", "runs", "sides", "versions"]
+__all__ = ["circumstances", "extent", "level", "runs", "sides", "versions"]
 
 
 def level(report: Report) -> str:
@@ -14,6 +14,17 @@ def level(report: Report) -> str:
     if report.is_sure:
         return told
     return f"{told} ({runs(report)}; --repeat {RUNS} to be sure)"
+
+
+def extent(report: Report) -> str:
+    """How much was looked at, and how long that took.
+
+    Where nobody looked at the clock it is what the cells took, which several processes share.
+    """
+    taken = f"{report.seconds:.1f} s"
+    if not report.seconds:
+        taken = f"{sum(cell.seconds for cell in report.cells):.1f} s of all processes together"
+    return f"{len(report.checks)} checks, {len(report.cells)} cells, {taken}"
 
 
 def runs(report: Report) -> str:

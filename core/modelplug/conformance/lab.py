@@ -16,6 +16,7 @@ from modelplug.conformance.expect import ErrorT, Expect
 from modelplug.conformance.harness import Account, Asked
 from modelplug.conformance.subject import Subject
 from modelplug.conformance.verdict import NotApplicable, Violation
+from modelplug.conformance.voice import HarnessFaultError, raised, where_of
 from modelplug.conformance.wording import Wording
 from modelplug.delta import Finish
 from modelplug.factory import new_client
@@ -155,11 +156,17 @@ class Lab:
 
         Raises:
             Violation: nothing that the service can read.
+            HarnessFaultError: the codec raises anything else.
         """
+        codec, request = self.harness.codec, self.exchanges[number].request
         try:
-            return self.harness.codec.asked(self.exchanges[number].request)
+            return codec.asked(request)
         except ValueError as error:  # as a codec says so; any other is the codec's own
             told = str(error)
+        except Exception as error:
+            raise HarnessFaultError(
+                f"{where_of(codec, 'asked')} raised {raised(error, codec)}"
+            ) from error
         raise Violation(f"the service can't read what it was asked: {told}")
 
     def wait_until(self, holds: Callable[[], bool], *, quanta: int) -> bool:
@@ -251,7 +258,7 @@ class Lab:
 
 def _let_go(reading: Reading) -> None:
     """Close a stream that a check may have left where it was."""
-    with suppress(Exception):  # what became of it is told already
+    with suppress(BaseException):  # what became of it is told already
         reading.close()
 
 

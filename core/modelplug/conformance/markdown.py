@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from modelplug.conformance.check import AREAS
-from modelplug.conformance.headline import circumstances, level, sides
-from modelplug.conformance.report import Cell, Report
+from modelplug.conformance.failuretext import hints
+from modelplug.conformance.headline import circumstances, extent, level, sides
+from modelplug.conformance.report import Cell, Report, alike, named
 from modelplug.conformance.verdict import GLYPHS, SEVERITY
 
 __all__ = ["markdown"]
@@ -26,9 +27,8 @@ def _head(report: Report) -> Iterator[str]:
     reached = level(report) if report.level else "no level"
     yield f"## Conformance of {_text(report.backend)}: {_text(reached)}"
     yield ""
-    seconds = sum(cell.seconds for cell in report.cells)
     told = f"{report.distribution} {report.version}"
-    yield f"{_text(told)}: {len(report.checks)} checks, {len(report.cells)} cells, {seconds:.1f} s."
+    yield f"{_text(told)}: {extent(report)}."
     made = report.conditions
     against = f"Set {made.set}, kit {made.kit}; " if made.set else ""
     yield f"{_text(against + circumstances(report))}."
@@ -59,23 +59,26 @@ def _not_scored(report: Report) -> Iterator[str]:
 
 def _failures(report: Report) -> Iterator[str]:
     rules = {check.id: check.rule for check in report.checks}
-    for cell in report.failures:
+    for cells in alike(report.failures):
+        cell = cells[0]
         yield ""
-        yield f"<details><summary>{GLYPHS[cell.verdict]} <b>{_text(cell.name)}</b> "
+        yield f"<details><summary>{GLYPHS[cell.verdict]} <b>{_text(named(cells))}</b> "
         yield f"{cell.verdict}: {_text(cell.told)}</summary>"
         yield ""
-        yield from _details(report, cell, rules.get(cell.check, ""))
+        yield from _details(report, cells, rules.get(cell.check, ""))
         yield ""
         yield "</details>"
 
 
-def _details(report: Report, cell: Cell, rule: str) -> Iterator[str]:
+def _details(report: Report, cells: Sequence[Cell], rule: str) -> Iterator[str]:
+    cell = cells[0]
     if rule:
         yield f"- rule: {_text(rule)}"
     yield from (f"- the service's script: {_text(each)}" for each in cell.script)
     yield from (f"- it saw: {_text(each)}" for each in cell.timeline)
+    yield from (f"- if it is slow: {_text(each)}" for each in hints(cell))
     if cell.verdict != "stale":
-        yield f"- again: `{report.again(cell).replace('`', '')}`"
+        yield f"- again: `{report.again(*cells).replace('`', '')}`"
 
 
 def _text(text: str) -> str:

@@ -24,10 +24,10 @@ ENDINGS: Mapping[str, str] = {
     "◀": "the client closed, with a goodbye",
     "◁": "the client just closed",
     "◁✕": "the client reset it",
-    "▶": "the server closed, with a goodbye",
+    "▶": "the server closed, with a goodbye, or ended a whole response of HTTP",
     "▷": "the server just closed",
     "▷✕": "the server reset it",
-    "⊣": "refused at the handshake",
+    "⊣": "refused, by a status of HTTP or in the handshake of TLS",
 }
 
 
@@ -42,9 +42,9 @@ def ending(ended: str) -> str:
     side, _, how = ended.partition(" ")
     if side not in ("client", "server"):
         return ""
+    polite, plain = ("◀", "◁") if side == "client" else ("▶", "▷")
+    if how.startswith(("ws", "http:2")):
+        return polite
     if how.startswith(("http", "tls")):
         return "⊣"
-    polite, plain = ("◀", "◁") if side == "client" else ("▶", "▷")
-    if how.startswith("ws"):
-        return polite
     return f"{plain}✕" if how == "rst" else plain

@@ -21,7 +21,7 @@
   filter();
 
   document.addEventListener("click", (event) => {
-    const link = event.target.closest("td.cell a");
+    const link = event.target.closest("td.cell a, .failed a");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     const shown = $(link.hash.slice(1)).cloneNode(true);

@@ -20,7 +20,7 @@ from modelplug.conformance.detail import detail, is_good, reference, stale
 from modelplug.conformance.directions import ALL
 from modelplug.conformance.headline import circumstances, level, versions
 from modelplug.conformance.marks import ENDINGS, MEANINGS, ending, mark
-from modelplug.conformance.report import Cell, Report, catalogue, worst
+from modelplug.conformance.report import Cell, Report, catalogue, named, worst
 from modelplug.conformance.verdict import SEVERITY
 
 __all__ = ["page"]
@@ -45,6 +45,7 @@ def page(reports: Sequence[Report]) -> str:
             f"<style>\n{_asset('page.css')}</style></head>",
             "<body>",
             *_head(ordered),
+            *_failed(ordered),
             *_tools(compares=bool(_successions(ordered))),
             *_matrix(ordered),
             *_legend(),
@@ -126,6 +127,22 @@ def _card(label: str, report: Report) -> Iterator[str]:
     yield f'</div><p class="made">{escape(made)}</p></section>'
 
 
+def _failed(reports: Sequence[Report]) -> Iterator[str]:
+    """What to look at first: a line for each check that fails a run."""
+    if not any(report.failures for report in reports):
+        return
+    yield '<section><h2>What failed</h2><ul class="failed">'
+    for number, (label, report) in enumerate(zip(_labels(reports), reports, strict=True)):
+        for check in catalogue([report]):
+            if cells := [cell for cell in report.of(check.id) if report.fails(cell)]:
+                name = f'<a href="#{reference(number, check)}">{escape(named(cells))}</a>'
+                told = f"{escape(check.title)} · {escape(label)}"
+                yield f"<li>{mark(worst(cells))} {name} {told}</li>"
+        for cell in report.stale:
+            yield f"<li>{mark('stale')} {escape(cell.name)} {escape(cell.told)}</li>"
+    yield "</ul></section>"
+
+
 def _tools(*, compares: bool) -> Iterator[str]:
     yield '<div class="tools" id="tools" hidden>'
     yield '<label><input type="checkbox" id="bad"> Only failures and warnings</label>'
@@ -144,6 +161,8 @@ def _tools(*, compares: bool) -> Iterator[str]:
 
 def _matrix(reports: Sequence[Report]) -> Iterator[str]:
     size = "many" if len(reports) >= _MANY else "several" if len(reports) > 1 else "one"
+    if size != "many":
+        yield f'<p class="muted">The four ways of asking: {_ways()}.</p>'
     yield f'<table class="{size}"><thead><tr><th scope="col">Check</th>'
     yield '<th scope="col" class="rule">Rule</th>'
     for label in _labels(reports):
@@ -225,8 +244,11 @@ def _legend() -> Iterator[str]:
     yield '<ul class="legend">'
     for sign, meaning in ENDINGS.items():
         yield f'<li><span class="sign">{sign}</span><span>{meaning}</span></li>'
-    yield "</ul><p>Across, the four ways of asking: "
-    yield ", ".join(f"<b>{short}</b> {way}" for way, short in _WAYS.items()) + ".</p></section>"
+    yield f"</ul><p>Across, the four ways of asking: {_ways()}.</p></section>"
+
+
+def _ways() -> str:
+    return ", ".join(f"<b>{short}</b> {way}" for way, short in _WAYS.items())
 
 
 def _details(reports: Sequence[Report]) -> Iterator[str]:
@@ -235,7 +257,8 @@ def _details(reports: Sequence[Report]) -> Iterator[str]:
         yield '<p class="none">✓ Nothing failed.</p>'
     for number, (label, report) in enumerate(zip(_labels(reports), reports, strict=True)):
         yield from stale(report)
-        for check in catalogue([report]):
+        # Those that are good come last, and each group in the order of the catalogue.
+        for check in sorted(catalogue([report]), key=lambda each: is_good(report.of(each.id))):
             if report.of(check.id):
                 yield from detail(number, report, check, label=label)
     yield "</section>"

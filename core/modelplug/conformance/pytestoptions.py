@@ -20,8 +20,8 @@ from modelplug.conformance.report import Cell, Report
 from modelplug.conformance.runner import places
 from modelplug.conformance.scope import Scope
 from modelplug.conformance.standard import Standard
-from modelplug.conformance.subject import Subject
 from modelplug.errors import ProxyLLMError
+from modelplug.plugins import InstalledPlugin
 from modelplug.registry import registry
 
 __all__ = ["Plan", "is_node", "node_of", "plan_of"]
@@ -35,7 +35,7 @@ class Plan:
     """What is asked for.
 
     Attributes:
-        subjects: who is checked, by the name that ids begin with.
+        plugins: who is checked, by the name that ids begin with.
         scope: which checks.
         conditions: the numbers that a run has.
         standard: what its report is held against.
@@ -43,7 +43,7 @@ class Plan:
         options: what of the command line has to be repeated to see the same.
     """
 
-    subjects: Mapping[str, Subject]
+    plugins: Mapping[str, InstalledPlugin]
     scope: Scope
     conditions: Conditions
     standard: Standard
@@ -62,11 +62,11 @@ class Plan:
 
     def report(self, name: str, cells: Sequence[Cell], *, asked: Profile | None = None) -> Report:
         """A report of some cells, held against the baseline."""
-        subject = self.subjects[name]
+        plugin = self.plugins[name]
         found = Report(
-            backend=subject.backend.name,
-            distribution=subject.plugin.dist,
-            version=subject.plugin.version,
+            backend=plugin.name,
+            distribution=plugin.dist,
+            version=plugin.version,
             checks=self.scope.checks,
             cells=tuple(cells),
             asked=asked,
@@ -79,21 +79,21 @@ def plan_of(config: pytest.Config) -> Plan:
     """What options and configuration ask for.
 
     Raises:
-        pytest.UsageError: there is no such backend, it has no harness, or an option is wrong.
+        pytest.UsageError: there is no such backend, or an option is wrong.
     """
-    subjects = {name: _subject(name) for name in _backends(config)}
+    plugins = {name: _plugin(name) for name in _backends(config)}
     strict = bool(config.getoption("conformance_strict") or config.getini("conformance_strict"))
     scope = Scope.of(_asked(config), strict=strict)
     made = Conditions.here(seed=_seed(config), quantum=_quantum(config))
     plan = Plan(
-        subjects=subjects,
+        plugins=plugins,
         scope=scope,
         conditions=replace(made, strict=scope.strict),
         standard=Standard.of(_baseline(config)),
-        nodes=_nodes(config, subjects),
+        nodes=_nodes(config, plugins),
         options=_repeated(config, strict=scope.strict),
     )
-    every = [f"{name}::{node_of(*place)}" for name in subjects for place in places(scope.checks)]
+    every = [f"{name}::{node_of(*place)}" for name in plugins for place in places(scope.checks)]
     for node in plan.nodes:
         if not any(replace(plan, nodes=[node]).wants(each) for each in every):
             raise pytest.UsageError(f"not found: {node}")
@@ -140,10 +140,10 @@ def _project(root: Path) -> str:
     return canonicalize_name(name) if isinstance(name, str) else ""
 
 
-def _subject(given: str) -> Subject:
+def _plugin(given: str) -> InstalledPlugin:
     name, _, dist = given.partition("@")
     try:
-        return Subject.of(name, dist or None)
+        return registry().find(name, dist or None)
     except ProxyLLMError as error:
         _refuse("--conformance", error)
 
@@ -182,13 +182,13 @@ def _baseline(config: pytest.Config) -> Baseline:
         _refuse("--conformance", error)
 
 
-def _nodes(config: pytest.Config, subjects: Mapping[str, Subject]) -> Sequence[str]:
+def _nodes(config: pytest.Config, plugins: Mapping[str, InstalledPlugin]) -> Sequence[str]:
     """Ids of the command line."""
     if not hasattr(config.option, _NODES):
         found = [
             _head(each) + each.removeprefix(each.partition("::")[0])
             for each in (config.getoption("conformance"), *config.args)
-            if is_node(each, subjects)
+            if is_node(each, plugins)
         ]
         setattr(config.option, _NODES, found)
     nodes: Sequence[str] = getattr(config.option, _NODES)
@@ -212,6 +212,6 @@ def _head(argument: str) -> str:
     return PurePath(argument.partition("::")[0]).name
 
 
-def is_node(argument: str, subjects: Mapping[str, Subject]) -> bool:
+def is_node(argument: str, plugins: Mapping[str, InstalledPlugin]) -> bool:
     """Whether an argument of the command line is the id of a check's test, or begins one."""
-    return "::" in argument and _head(argument) in subjects
+    return "::" in argument and _head(argument) in plugins

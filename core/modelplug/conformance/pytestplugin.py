@@ -20,11 +20,10 @@ from modelplug.conformance.check import Check
 from modelplug.conformance.directions import DirectionName
 from modelplug.conformance.failuretext import failure, plain
 from modelplug.conformance.headline import level
-from modelplug.conformance.processes import Looker
+from modelplug.conformance.processes import Looker, NotLoadedError
 from modelplug.conformance.pytestoptions import Plan, is_node, node_of, plan_of
 from modelplug.conformance.report import Cell, Report
 from modelplug.conformance.runner import places
-from modelplug.conformance.selfcheck import self_checked
 
 __all__ = ["CheckItem", "Conformance", "ConformanceWarning", "configure"]
 
@@ -44,11 +43,11 @@ def configure(config: pytest.Config) -> None:
     """Plan what options and configuration ask for, and take part.
 
     Raises:
-        pytest.UsageError: there is no such backend, it has no harness, or an option is wrong.
+        pytest.UsageError: there is no such backend, or an option is wrong.
     """
     plan = plan_of(config)
     if config.args_source is config.ArgsSource.ARGS:
-        config.args = [each for each in config.args if not is_node(each, plan.subjects)]
+        config.args = [each for each in config.args if not is_node(each, plan.plugins)]
     else:  # nobody named the suite's own tests
         config.args = []
     config.pluginmanager.register(Conformance(config, plan), "modelplug-conformance")
@@ -62,25 +61,48 @@ class Conformance:
         self._is_worker = hasattr(config, "workerinput")
         self._lookers: dict[str, Looker] = {}
         self._faults: dict[str, Sequence[str]] = {}
-        self._cells: dict[str, dict[str, Cell]] = {name: {} for name in plan.subjects}
+        self._cells: dict[str, dict[str, Cell]] = {name: {} for name in plan.plugins}
         config.add_cleanup(self._close)
 
     def looker(self, name: str) -> Looker:
         """The process that looks at a backend."""
         if name not in self._lookers:
-            plugin, made = self.plan.subjects[name].plugin, self.plan.conditions
+            plugin, made = self.plan.plugins[name], self.plan.conditions
             self._lookers[name] = Looker(
                 plugin.name, plugin.dist, seed=made.seed or 0, quantum=made.quantum
             )
         return self._lookers[name]
 
     def faults(self, name: str) -> Sequence[str]:
-        """What a backend's harness says wrongly by itself; then no check says anything."""
+        """What a backend's harness says wrongly by itself; then no check says anything.
+
+        Raises:
+            NotLoadedError: it can't be loaded, or the plugin can't.
+        """
         if name not in self._faults:
-            cells = self_checked(self.plan.subjects[name].harness)
+            try:
+                cells = self.looker(name).load()
+            except NotLoadedError as error:
+                self._faults[name] = [error.message]  # nobody tries again
+                raise
             bad = [cell for cell in cells if cell.verdict == "harness"]
             self._faults[name] = [f"{cell.name} harness: {cell.told}" for cell in bad]
         return self._faults[name]
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Load what will be looked at, before the first test.
+
+        Raises:
+            pytest.UsageError: it can't be loaded, or has no harness.
+        """
+        if session.config.option.collectonly or self._is_worker:
+            return
+        for name in dict.fromkeys(x.backend for x in session.items if isinstance(x, CheckItem)):
+            try:
+                self.faults(name)
+            except NotLoadedError as error:
+                told = [text for text in (error.message, error.cause, error.hint) if text]
+                raise pytest.UsageError(f"--conformance: {'; '.join(told)}") from None
 
     @pytest.hookimpl(wrapper=True)
     def pytest_make_collect_report(
@@ -89,7 +111,7 @@ class Conformance:
         """Add the backends to what a session has."""
         report = yield
         if isinstance(collector, pytest.Session) and report.passed:
-            for name in self.plan.subjects:
+            for name in self.plan.plugins:
                 node = _BackendNode.from_parent(collector, name=name, nodeid=name, kit=self)
                 report.result.append(node)
         return report
@@ -181,7 +203,11 @@ class CheckItem(pytest.Item):
 
     def setup(self) -> None:
         """Look: what fails here is an error, as it is where the harness is at fault."""
-        if faults := self._kit.faults(self.backend):
+        try:
+            faults = self._kit.faults(self.backend)
+        except NotLoadedError as error:  # in a worker of pytest-xdist's: else it was told before
+            faults = [error.message]
+        if faults:
             pytest.fail("\n".join(map(plain, faults)), pytrace=False)
         self.cell = self._kit.looker(self.backend).look(self._check, self._direction)
         if self.cell.verdict == "harness":

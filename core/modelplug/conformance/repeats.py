@@ -19,7 +19,12 @@ def merged(reports: Sequence[Report]) -> Report:
     """
     columns = zip(*(report.cells for report in reports), strict=True)
     conditions = replace(reports[0].conditions, repeat=len(reports))
-    return replace(reports[0], cells=tuple(map(_merged, columns)), conditions=conditions)
+    return replace(
+        reports[0],
+        cells=tuple(map(_merged, columns)),
+        conditions=conditions,
+        seconds=sum(report.seconds for report in reports),
+    )
 
 
 def _merged(cells: Iterable[Cell]) -> Cell:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,10 +13,19 @@ from modelplug.conformance.conditions import RUNS, Conditions
 from modelplug.conformance.sides import SIDES, Side
 from modelplug.conformance.verdict import FAILURES, SEVERITY, Verdict
 
-__all__ = ["Cell", "Report", "catalogue", "worst"]
+__all__ = ["Cell", "Report", "alike", "catalogue", "named", "worst"]
 
 _LONGEST = 1000
 """Characters of a text that a cell keeps: some scripts say megabytes."""
+
+_BODY = re.compile(r"""(?<![A-Za-z0-9])b?(['"])(?P<said>.*?)\1|[^\s'"]{101,}""", re.DOTALL)
+"""What a service says: it stands in quotes, which apostrophes aren't, or has no blank."""
+
+_READABLE = 100
+"""Characters of such a thing that can be read."""
+
+_BEGINNING = 70
+"""Those that are kept of more."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,6 +78,8 @@ class Report:
         not_scored: the ids of checks that aren't in the requirement set: they are shown, and
             count neither for the level nor for the status.
         claims: what the plugin claims of the model that was checked, by capability.
+        seconds: how long the run took, by the wall's clock and all repeats together; 0 where
+            that isn't known.
     """
 
     backend: str
@@ -80,6 +92,7 @@ class Report:
     conditions: Conditions = field(default_factory=Conditions)
     not_scored: Sequence[str] = ()
     claims: Mapping[str, Support] = field(default_factory=dict)
+    seconds: float = 0.0
 
     def of(self, check: str) -> list[Cell]:
         """The cells of a check."""
@@ -95,6 +108,8 @@ class Report:
             for each in self.checks
             if each.profile in below and self.scores(each.id)
         }
+        if not self.cells or wanted.keys() - {cell.check for cell in self.cells}:
+            return False  # nothing follows of what nobody looked at
         strict = profile == "complete"
         return all(
             _is_good(cell, must=strict or wanted[cell.check])
@@ -164,19 +179,34 @@ class Report:
         good = ("pass", "n/a")
         return [each for each in self.cells if each.verdict not in good and not self.fails(each)]
 
-    def again(self, cell: Cell) -> str:
-        """The command that looks at one cell alone, as it was looked at."""
+    def again(self, cell: Cell, *others: Cell) -> str:
+        """The command that looks at one cell alone, or at others of its check too, as before."""
         dist = self.conditions.dist
         backend = f"{self.backend}@{dist}" if dist else self.backend
         command = ["modelplug", "conformance", backend]
         if not cell.check.startswith("HAR-"):  # those are looked at in any case
             command += ["--only", cell.check]
-        if cell.direction != "-":
-            command += ["--direction", cell.direction]
+        for each in (cell, *others):
+            if each.direction != "-":
+                command += ["--direction", each.direction]
         command += self.conditions.options
         if cell.verdict == "flaky":
             command += ["--repeat", str(self.conditions.repeat)]
         return shlex.join(command)
+
+
+def alike(cells: Iterable[Cell]) -> list[list[Cell]]:
+    """Cells by what there is to say of them: those of a check that say the same are together."""
+    groups: dict[tuple[str, Verdict, str], list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault((cell.check, cell.verdict, cell.told), []).append(cell)
+    return [*groups.values()]
+
+
+def named(cells: Sequence[Cell]) -> str:
+    """Cells of one check in a word: ``STR-01[async, sync]``."""
+    ways = [cell.direction for cell in cells if cell.direction != "-"]
+    return f"{cells[0].check}[{', '.join(ways)}]" if ways else cells[0].check
 
 
 def worst(cells: Iterable[Cell]) -> Verdict:
@@ -192,11 +222,20 @@ def catalogue(reports: Iterable[Report]) -> list[Rule]:
 
 
 def _short(text: str) -> str:
-    """``text``, or its beginning and how long it is; what is short stays so when it is read."""
+    """``text`` without long bodies, or its beginning and how long it is; again it stays so."""
+    text = _BODY.sub(_begun, text)
     if len(text) <= _LONGEST:
         return text
     more = f"… ({len(text)} characters)"
     return text[: _LONGEST - len(more)] + more
+
+
+def _begun(found: re.Match[str]) -> str:
+    """What was found, or of a long body its beginning and how long it is."""
+    body = found[0] if found["said"] is None else found["said"]
+    if len(body) <= _READABLE:
+        return found[0]
+    return found[0].replace(body, f"{body[:_BEGINNING]}… ({len(body)} characters)")
 
 
 def _is_good(cell: Cell, *, must: bool) -> bool:

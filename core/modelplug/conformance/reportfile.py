@@ -35,6 +35,7 @@ def to_dict(report: Report) -> Mapping[str, object]:
         "level": report.level,
         "sure": report.is_sure,
         "sides": report.sides,
+        "seconds": round(report.seconds, 3),
         "claims": dict(sorted(report.claims.items())),
         "checks": [_rule_told(each) for each in report.checks],
         "not_scored": [*report.not_scored],
@@ -80,6 +81,7 @@ class _Read:
     not_scored: list[str]
     cells: list[Cell]
     stale: list[Cell]
+    seconds: float = 0.0
 
 
 _ADAPTER = TypeAdapter(_Read)
@@ -103,6 +105,7 @@ def _report(read: _Read) -> Report:
         conditions=read.conditions,
         not_scored=tuple(read.not_scored),
         claims=read.claims,
+        seconds=read.seconds,
     )
 
 

@@ -6,18 +6,25 @@ look bad and a bad one good. So a fault here is the harness's, and ends the run.
 
 from __future__ import annotations
 
+import inspect
+import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import combinations, pairwise
+from pathlib import Path
+from traceback import walk_stack
 from typing import get_args
 
 from modelplug import errors
 from modelplug.conformance.check import Rule
 from modelplug.conformance.corpus import CONTROLS, CORPUS, FORMS, SEPARATORS, SPACES
+from modelplug.conformance.directions import begun
 from modelplug.conformance.harness import Account, Asked, Harness, VerifiesAuth
 from modelplug.conformance.messagevalues import differ, holds, is_json, values
 from modelplug.conformance.mute import origin
 from modelplug.conformance.report import Cell
+from modelplug.conformance.verdict import Verdict
 from modelplug.conformance.voice import (
     HarnessFaultError,
     Voice,
@@ -40,6 +47,11 @@ _KINDS: tuple[FailKind, ...] = get_args(FailKind)
 _NOWHERE = "127.0.0.1:9"
 """An address where nobody listens."""
 
+_LIMIT = 30.0
+"""Seconds for a self-check, which takes a hundredth of one: a hang is meant, no slowness."""
+
+_UNASKED = "not asked, as the harness didn't answer before"
+
 _Look = Callable[[Harness], Iterator[str]]
 
 _LOOKS: dict[str, tuple[str, _Look]] = {}
@@ -53,18 +65,56 @@ def _asks(id: str, title: str) -> Callable[[_Look], _Look]:
     return registers
 
 
-def self_checked(harness: Harness) -> list[Cell]:
-    """A cell for each self-check, of the verdict ``pass`` or ``harness``."""
-    return [_cell(harness, id, look) for id, (_, look) in _LOOKS.items()]
+def self_checked(harness: Harness, *, limit: float = _LIMIT) -> list[Cell]:
+    """A cell for each self-check, of the verdict ``pass`` or ``harness``.
+
+    A harness that hangs is asked nothing more: what follows is ``n/a``.
+
+    Args:
+        harness: what is asked.
+        limit: seconds for each self-check.
+    """
+    cells: list[Cell] = []
+    for id, (_, look) in _LOOKS.items():
+        looking = _Looking(harness, look)
+        try:
+            faults = begun(looking).result(limit)
+        except TimeoutError:
+            told = f"the harness didn't answer in {limit:g} s: {looking.where()}"
+            cells.append(Cell(check=id, direction="-", verdict="harness", told=told))
+            break
+        verdict: Verdict = "harness" if faults else "pass"
+        cells.append(Cell(check=id, direction="-", verdict=verdict, told="; ".join(faults)))
+    left = [*_LOOKS][len(cells) :]
+    return [*cells, *(Cell(check=id, direction="-", verdict="n/a", told=_UNASKED) for id in left)]
 
 
-def _cell(harness: Harness, id: str, look: _Look) -> Cell:
-    try:
-        faults = list(dict.fromkeys(look(harness)))
-    except HarnessFaultError as fault:
-        faults = [str(fault)]
-    told = "; ".join(faults)
-    return Cell(check=id, direction="-", verdict="harness" if told else "pass", told=told)
+class _Looking:
+    """A self-check that a thread makes."""
+
+    def __init__(self, harness: Harness, look: _Look) -> None:
+        self._harness = harness
+        self._look = look
+        self._thread: int | None = None
+
+    def __call__(self) -> list[str]:
+        """What is wrong with the harness."""
+        self._thread = threading.get_ident()
+        try:
+            return list(dict.fromkeys(self._look(self._harness)))
+        except HarnessFaultError as fault:
+            return [str(fault)]
+        except BaseException as error:  # noqa: BLE001  # what the author's values do is theirs
+            return [f"the harness raised {raised(error, self._harness.codec)}"]
+
+    def where(self) -> str:
+        """Which of the harness's methods the thread is at, and in which line."""
+        frames = [*walk_stack(sys._current_frames().get(self._thread or 0))]
+        file = getattr(inspect.getmodule(type(self._harness.codec)), "__file__", None)
+        own = [each for each in frames if each[0].f_code.co_filename == file]
+        frame, line = own[-1] if own else frames[0]
+        code = frame.f_code
+        return f"{code.co_qualname} ({Path(code.co_filename).name}, line {line})"
 
 
 # ------------------------------------------------------------------------------ the codec speaks
@@ -225,7 +275,7 @@ def _hears_junk(harness: Harness) -> Iterator[str]:
             asked: object = harness.codec.asked(request)
         except ValueError:
             continue
-        except Exception as error:  # noqa: BLE001  # the author's code may raise anything
+        except BaseException as error:  # noqa: BLE001  # the author's code may raise anything
             told = f"raised {raised(error, harness.codec)}; what is no question is a ValueError"
             yield f"{where} {heard} {told}"
         else:
@@ -329,7 +379,7 @@ def _declares_what_there_is(harness: Harness) -> Iterator[str]:
             yield f"{kind} is in errors and in cannot_express: it can't be in both"
     try:
         given: object = harness.params(_address(harness), Account())
-    except Exception as error:  # noqa: BLE001  # the author's code may raise anything
+    except BaseException as error:  # noqa: BLE001  # the author's code may raise anything
         yield f"params(url, account) raised {type(error).__name__}: {error}"
         return
     if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):

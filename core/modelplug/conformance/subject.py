@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from modelplug.backend import Backend
 from modelplug.configstring import ConfigString, Target
 from modelplug.conformance.harness import Account, Harness
+from modelplug.conformance.voice import HarnessFaultError, called, kind_of
 from modelplug.errors import WrongUseError
 from modelplug.plugins import InstalledPlugin, load_attribute
 from modelplug.registry import registry
@@ -50,8 +51,15 @@ class Subject:
         return cls(backend=backend, plugin=plugin, harness=harness)
 
     def params(self, url: str, account: Account) -> Mapping[str, object]:
-        """The arguments of ``new_client`` for a service at ``url`` and an account."""
+        """The arguments of ``new_client`` for a service at ``url`` and an account.
+
+        Raises:
+            HarnessFaultError: the harness raises, or gives none.
+        """
         name, model = self.backend.name, self.harness.model
         target = Target(backend=name, dist=self.plugin.dist, model=model)
         backend = str(ConfigString(targets=(target,)))
-        return {"backend": backend, **self.harness.params(url, account)}
+        given: object = called(self.harness, "params", url, account, what=f"for {url}")
+        if not isinstance(given, Mapping):
+            raise HarnessFaultError(f"Harness.params for {url} gave {kind_of(given)}, no mapping")
+        return {"backend": backend, **given}

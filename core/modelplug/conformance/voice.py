@@ -97,7 +97,7 @@ def called(owner: Any, name: str, *args: object, what: str) -> Any:
         raise HarnessFaultError(f"{type(owner).__name__} has no method {name}")
     try:
         return method(*args)
-    except Exception as error:  # noqa: BLE001  # the author's code may raise anything
+    except BaseException as error:  # noqa: BLE001  # the author's code may raise anything
         told = f"{where_of(owner, name)} {what} raised {raised(error, owner)}"
     raise HarnessFaultError(" ".join(told.split()))
 

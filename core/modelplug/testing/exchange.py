@@ -42,8 +42,8 @@ class Exchange:
         how: ``ws:1000`` for a close frame with that code (1005: with none), ``fin`` for an end
             without one, ``rst`` for a reset, ``http:401`` for a handshake that was refused or a
             response that is whole, ``tls`` where the two didn't agree on TLS. In process
-            ``generator`` if its user closed the iterator, ``end`` if it came to its own end, and
-            ``collected`` if nobody closed it: then it isn't gone.
+            ``generator`` if its user closed the iterator or told it to stop, ``end`` if it came
+            to its own end, and ``collected`` if nobody closed it: then it isn't gone.
     """
 
     connection: int = 0

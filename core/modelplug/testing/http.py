@@ -45,7 +45,8 @@ class HttpUpstream(ServedUpstream):
     A script's messages are a response with status 200, which begins at once. One with a Finish
     or a Fail in it ends the response after its last step, and keeps the connection; one without
     stays silent then, until the client leaves. A Fail at its beginning is the codec's
-    ``refusal``, if that has one.
+    ``refusal``, if that has one. HEAD is answered by a head alone, whatever the script says, and
+    CONNECT by 501: this is no proxy.
 
     Args:
         codec: says things as the provider's service would.
@@ -96,7 +97,11 @@ class HttpUpstream(ServedUpstream):
 
     async def _converse(self, connection: HttpConnection) -> None:
         while connection.is_open:
-            early = self._scripts.take_early(await connection.head(), _early)
+            head = await connection.head()
+            if head.method == "CONNECT":
+                await connection.respond(Status(501, "this is no proxy"), last=True)
+                return
+            early = self._scripts.take_early(head, _early)
             if early is not None:
                 await connection.respond(early)
             else:
@@ -110,6 +115,9 @@ class HttpUpstream(ServedUpstream):
             await connection.respond(status)
         elif Hang() not in steps:
             await connection.begin()
+            if request.method == "HEAD":
+                await connection.end()
+                return
             with suppress(LocalProtocolError):  # a script may go on after it has hung up
                 await Player(connection, self._codec.encoder(request), self._gates).play(steps)
                 if any(isinstance(step, Finish | Fail) for step in steps):

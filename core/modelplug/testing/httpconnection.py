@@ -83,6 +83,7 @@ class HttpConnection(TakenConnection):
         self._size = 0
         self._is_used = False
         self._has_ended = False
+        self._is_last = False
         self._begin_anew()
 
     def _begin_anew(self) -> None:
@@ -145,6 +146,8 @@ class HttpConnection(TakenConnection):
         exchange.headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers
         }
+        # Two who read such a request may find two ends of it (RFC 9112, section 6.1).
+        self._is_last = {"content-length", "transfer-encoding"} <= exchange.headers.keys()
         if self._is_used:
             self.exchange = exchange
             self._note(exchange)
@@ -256,6 +259,8 @@ class HttpConnection(TakenConnection):
     async def _head(self, status: int, fields: Mapping[str, str]) -> None:
         self._status = status
         headers = {"date": formatdate(usegmt=True), **fields}
+        if self._is_last:
+            headers["connection"] = "close"
         reason = responses.get(status, "Unknown")  # gateways have codes of their own
         await self._say(
             h11.Response(
@@ -268,6 +273,8 @@ class HttpConnection(TakenConnection):
         )
 
     def _chunk(self, data: bytes) -> bytes:
+        if self.exchange.method == "HEAD":
+            return b""
         return self._http.send(h11.Data(data=data)) or b""
 
     async def _say(self, event: h11.Event) -> None:

@@ -13,6 +13,11 @@ Called with anything, the stand-in gives an iterator, async and plain at once, o
 encoder makes of the script: objects as the library gives them, and exceptions, which are raised.
 The iterator lives as long as its user doesn't close it. That it is collected doesn't count: who
 relies on the collector keeps a model busy for as long as it pleases.
+
+It is as strict as a generator: while somebody waits for its next thing nobody can close it. What a
+library has for that, a flag or a callback that it asks as it works, the harness names::
+
+    InProcess("acme.client:generate", stopped=lambda called: called.kwargs["stop"].is_set())
 """
 
 from __future__ import annotations
@@ -22,11 +27,12 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from importlib import import_module
 from itertools import count
+from math import inf
 from typing import Any, ClassVar, Self
 from unittest.mock import patch
 from weakref import WeakSet
@@ -63,6 +69,9 @@ __all__ = ["Answer", "InProcess", "InProcessUpstream"]
 
 _NO_WIRE = "nothing goes over a wire"
 
+_ATTENTION = 0.01
+"""Seconds after which a library that blocks looks again whether it was told to stop."""
+
 
 @dataclass(frozen=True, slots=True)
 class InProcess:
@@ -72,9 +81,13 @@ class InProcess:
         target: where the provider has the callable, as ``module:attribute``; an attribute may be
             a class's, as in ``llama_cpp:Llama.create_completion``. It is the name by which the
             provider calls it: after ``from library import speak`` its own module's.
+        stopped: whether a call that blocks was told to stop, by what it was called with: for a
+            library that asks a flag or a callback as it works. None is for one that can't be
+            told.
     """
 
     target: str
+    stopped: Callable[[Called], bool] | None = None
 
     def __call__(self, codec: Codec, *, tls: bool = False) -> InProcessUpstream:
         """An upstream.
@@ -84,7 +97,7 @@ class InProcess:
         """
         if tls:
             raise ValueError(f"there is no TLS where {_NO_WIRE}")
-        return InProcessUpstream(codec, self.target)
+        return InProcessUpstream(codec, self.target, stopped=self.stopped)
 
 
 class InProcessUpstream(Upstream):
@@ -96,6 +109,7 @@ class InProcessUpstream(Upstream):
     Args:
         codec: says things as the library would.
         target: which callable it stands in for, see ``InProcess``.
+        stopped: whether a call was told to stop, see there as well.
     """
 
     lacks: ClassVar[Mapping[object, str]] = {
@@ -109,9 +123,12 @@ class InProcessUpstream(Upstream):
     }
     wired: ClassVar[bool] = False
 
-    def __init__(self, codec: Codec, target: str) -> None:
+    def __init__(
+        self, codec: Codec, target: str, *, stopped: Callable[[Called], bool] | None = None
+    ) -> None:
         super().__init__(codec)
         self._target = target
+        self._stopped = stopped
         self._exchanges = Exchanges()
         self._numbers = count()  # no two calls have anything in common
         self._answers: WeakSet[Answer] = WeakSet()
@@ -187,9 +204,17 @@ class InProcessUpstream(Upstream):
             exchange.ended("server", "end")
             exchange.gone()
             raise WrongUseError("nothing was queued for this call", hint="play a script first")
-        answer = Answer(self._moves(steps, request), exchange)
+        stopped = partial(self._is_stopped, request.called) if self._stopped else None
+        answer = Answer(self._moves(steps, request), exchange, stopped=stopped)
         self._answers.add(answer)
         return answer
+
+    def _is_stopped(self, called: Called) -> bool:
+        try:
+            return self._stopped is not None and self._stopped(called)
+        except Exception as fault:
+            self._faults.add(fault)
+            raise
 
     def _moves(self, steps: Sequence[Step], request: RawRequest) -> Iterator[_Said | _Wait]:
         try:
@@ -237,16 +262,30 @@ def _played(steps: Sequence[Step], encoder: Encoder, gates: Gates) -> Iterator[_
 class Answer:
     """What a call gives: an iterator for coroutines, or for threads, that wants to be closed.
 
-    As with a generator, whatever is thrown into a wait ends it, a cancel for one. Closing ends a
-    wait as well, from any thread; the iteration then simply ends.
+    As with a generator, whatever is thrown into a wait ends it, a cancel for one; it can't be
+    closed or asked by another meanwhile, nor copied or pickled at any time. A library that was
+    told to stop ends the iteration of the thread that waits.
 
     It may be awaited, and entered, as some libraries have it: both give itself, at once, and
     leaving its block closes it.
+
+    Args:
+        moves: the script, move by move.
+        exchange: what is seen of its user.
+        stopped: whether the library was told to stop; None where that can't be told.
     """
 
-    def __init__(self, moves: Iterator[_Said | _Wait], exchange: Exchange) -> None:
+    def __init__(
+        self,
+        moves: Iterator[_Said | _Wait],
+        exchange: Exchange,
+        *,
+        stopped: Callable[[], bool] | None = None,
+    ) -> None:
         self._moves = moves
         self._exchange = exchange
+        self._stopped = stopped
+        self._running = threading.Lock()
         self._is_over = False
         self._ending = threading.Lock()
         self._wake: Callable[[], None] = _nobody
@@ -270,38 +309,54 @@ class Answer:
     def __aiter__(self) -> Self:
         return self
 
+    def __reduce_ex__(self, protocol: object) -> str:
+        raise TypeError("an answer can be neither copied nor pickled, as no generator can")
+
     async def __anext__(self) -> Any:
-        try:
-            while isinstance(move := self._next_move(), _Wait):
-                await self._wait_async(move)
-        except BaseException:
-            self.end("client", "generator")
-            raise
-        if move is None:
-            raise StopAsyncIteration
-        return self._given(move.event)
+        with self._alone(RuntimeError("anext(): asynchronous generator is already running")):
+            try:
+                while isinstance(move := self._next_move(), _Wait):
+                    await self._wait_async(move)
+            except BaseException:
+                self.end("client", "generator")
+                raise
+            if move is None:
+                raise StopAsyncIteration
+            return self._given(move.event)
 
     async def aclose(self) -> None:
-        """Be done with it; as often as you like."""
-        self.close()
+        """Be done with it; as often as you like.
+
+        Raises:
+            RuntimeError: somebody waits for its next thing.
+        """
+        with self._alone(RuntimeError("aclose(): asynchronous generator is already running")):
+            self.end("client", "generator")
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> Any:
-        try:
-            while isinstance(move := self._next_move(), _Wait):
-                self._wait(move)
-        except BaseException:
-            self.end("client", "generator")
-            raise
-        if move is None:
-            raise StopIteration
-        return self._given(move.event)
+        with self._alone(ValueError("generator already executing")):
+            try:
+                self._heed()
+                while isinstance(move := self._next_move(), _Wait):
+                    self._wait(move)
+            except BaseException:
+                self.end("client", "generator")
+                raise
+            if move is None:
+                raise StopIteration
+            return self._given(move.event)
 
     def close(self) -> None:
-        """Be done with it, from any thread; as often as you like."""
-        self.end("client", "generator")
+        """Be done with it; as often as you like.
+
+        Raises:
+            ValueError: somebody waits for its next thing.
+        """
+        with self._alone(ValueError("generator already executing")):
+            self.end("client", "generator")
 
     def end(self, by: Side, how: str) -> None:
         """Note an end, and wake whoever waits. For the engine."""
@@ -316,6 +371,21 @@ class Answer:
     def __del__(self) -> None:
         if not self._is_over:
             self._exchange.ended("client", "collected")
+
+    @contextmanager
+    def _alone(self, otherwise: Exception) -> Iterator[None]:
+        """Nobody else does anything with it meanwhile."""
+        if not self._running.acquire(blocking=False):
+            raise otherwise
+        try:
+            yield
+        finally:
+            self._running.release()
+
+    def _heed(self) -> None:
+        """End it if the library was told to stop."""
+        if self._stopped is not None and self._stopped():
+            self.end("client", "generator")
 
     def _next_move(self) -> _Said | _Wait | None:
         """The script's next move; None at its end."""
@@ -342,7 +412,12 @@ class Answer:
     def _wait(self, move: _Wait) -> None:
         woken = threading.Event()
         self._have_woken(woken.set, move)
-        woken.wait(move.seconds)
+        if self._stopped is None:
+            woken.wait(move.seconds)
+            return
+        until = inf if move.seconds is None else time.monotonic() + move.seconds
+        while (left := until - time.monotonic()) > 0 and not woken.wait(min(left, _ATTENTION)):
+            self._heed()  # which wakes
 
     def _have_woken(self, wake: Callable[[], None], move: _Wait) -> None:
         """Have whoever waits woken when what it waits for is done, or the answer is over."""

@@ -9,16 +9,25 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 
 __all__ = ["in_thread"]
 
 
 @contextmanager
 def in_thread(
-    server: AbstractAsyncContextManager[object], *, name: str = "modelplug-upstream"
+    server: AbstractAsyncContextManager[object],
+    *,
+    name: str = "modelplug-upstream",
+    patience: float | None = None,
 ) -> Iterator[asyncio.AbstractEventLoop]:
     """Enter ``server`` on a loop of its own, which is given, and leave it with the block.
+
+    Args:
+        server: what is entered.
+        name: the thread's.
+        patience: seconds that the block's end waits for the loop's; None is for ever. A loop that
+            is blocked then is left to itself: it isn't closed.
 
     Raises:
         Exception: whatever entering or leaving it raised, such as OSError for a taken port.
@@ -41,6 +50,11 @@ def in_thread(
                 runner.run(serve())
         except Exception as error:  # noqa: BLE001  # whoever entered or left the block gets it
             (ended if started.done() else started).set_exception(error)
+        except (KeyboardInterrupt, SystemExit) as error:
+            if not started.done():
+                started.set_exception(error)
+            # Else a coroutine raised it, and whoever waits for that one has got it: it ends the
+            # loop all the same.
 
     thread = threading.Thread(target=on_own_loop, name=name, daemon=True)
     thread.start()
@@ -48,7 +62,8 @@ def in_thread(
     try:
         yield loop
     finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()
+        with suppress(RuntimeError):  # the loop has ended by itself
+            loop.call_soon_threadsafe(stop.set)
+        thread.join(patience)
     if ended.done():
         ended.result()

@@ -58,6 +58,10 @@ class Program:
         """Send SIGTERM to the process alone."""
         self._process.terminate()
 
+    def kill(self) -> None:
+        """Send SIGKILL to the process alone."""
+        self._process.kill()
+
     def stop_reading(self) -> None:
         """Close this end of its standard output."""
         self._process.stdout.close()  # type: ignore[union-attr]

@@ -135,7 +135,7 @@ def test_strict_warnings_are_failures(run: Run, monkeypatch: pytest.MonkeyPatch)
     def warned(*_: object, **__: object) -> Report:
         return report(cell("REG-01", "-", "warn", "hm"))
 
-    monkeypatch.setattr("modelplug.cli.conformancerun.run", warned)
+    monkeypatch.setattr("modelplug.cli.conformancerun.spread", warned)
     only = ("conformance", "reference", "--only", "REG-01")
     assert run(*only).exit_code == 0
     done = run(*only, "--strict")

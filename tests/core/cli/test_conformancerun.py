@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import signal
+from pathlib import Path
+
 import click
 import pytest
 
@@ -7,6 +11,9 @@ from modelplug.cli.conformancerun import Plan, listed
 from modelplug.conformance.directions import ALL, DirectionName
 from modelplug.conformance.processes import usable
 from modelplug.conformance.requirements import NEWEST
+from tests.core.cli.processes import ended, started
+from tests.core.conformance.hostile import hostile
+from tests.core.conformance.project import ROOT
 from tests.core.conformance.samples import rule
 
 
@@ -80,13 +87,13 @@ def test_the_newest_set_is_what_counts() -> None:
 
 def test_a_run_has_as_many_processes_as_there_is_room_for() -> None:
     """Unless somebody says how many."""
-    assert plan().jobs == usable()
+    assert plan().jobs == max(2, usable())
     assert Plan.of(level=None, ids=(), directions=(), jobs=3).jobs == 3
 
 
 def test_a_quick_look_has_a_process_more() -> None:
     """Unless somebody says how many."""
-    assert Plan.of(level=None, ids=(), directions=(), quick=True).jobs == usable() + 1
+    assert Plan.of(level=None, ids=(), directions=(), quick=True).jobs == max(2, usable() + 1)
     assert Plan.of(level=None, ids=(), directions=(), quick=True, jobs=1).jobs == 1
 
 
@@ -94,3 +101,46 @@ def test_a_check_is_listed_on_a_line() -> None:
     """With tabs between."""
     told = "GEN-01\tAnswers\tcore\tSHOULD\ta title: The rule of GEN-01 holds."
     assert listed([rule("GEN-01", must=False, title="a title")]) == [told]
+
+
+def at(site: Path) -> str:
+    """A path on which processes find what is installed there."""
+    return os.pathsep.join(map(str, (site, ROOT)))
+
+
+@pytest.mark.parametrize("jobs", [(), ("--jobs", "1")], ids=["unasked", "debugger"])
+@pytest.mark.parametrize("moment", ["import", "new_client"])
+def test_a_plugin_that_ends_a_process_is_no_success(
+    tmp_path: Path, moment: str, jobs: tuple[str, ...]
+) -> None:
+    """Not even where it ends the one that decides."""
+    hostile(tmp_path, moment, "os._exit(0)")
+    only = ("--only", "GEN-01", "--direction", "sync")
+    done = ended("conformance", "hostile", *only, *jobs, PYTHONPATH=at(tmp_path))
+    assert done.status == 1
+    assert "exit status 0" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+@pytest.mark.parametrize(
+    ("end", "status"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)], ids=["SIGTERM", "SIGKILL"]
+)
+def test_a_run_that_is_ended_leaves_no_process(
+    tmp_path: Path, end: signal.Signals, status: int
+) -> None:
+    """One that hangs has a pipe open for as long as it is there."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    hostile(tmp_path, "new_client", KEEPS.format(str(pipe)))
+    with started("conformance", "hostile", "--only", "GEN-01", PYTHONPATH=at(tmp_path)) as program:
+        with pipe.open() as held:
+            assert held.readline() == "here\n"
+            program.terminate() if end == signal.SIGTERM else program.kill()
+            assert held.read() == ""
+        done = program.end()
+    assert (done.status, "Traceback" in done.stderr) == (status, False)
+
+
+KEEPS = "out = open({!r}, 'w'); print('here', file=out, flush=True); threading.Event().wait()"
+"""What hangs with a pipe open."""

@@ -95,6 +95,14 @@ def test_an_unknown_error_is_a_bug_to_report() -> None:
     assert "s3cret" not in f"{told.message}{told.cause}{told.hint}"
 
 
+def test_a_module_that_is_missing_is_named() -> None:
+    """That is no secret, and says what to install."""
+    told = outcome(ModuleNotFoundError("No module named 's3cret'", name="acme_sdk"))
+    assert isinstance(told, Failure)
+    assert told.message.startswith("ModuleNotFoundError of 'acme_sdk', which")
+    assert "s3cret" not in f"{told.message}{told.cause}{told.hint}"
+
+
 def test_ctrl_c_has_a_status_of_its_own(dropped: Dropped) -> None:
     """An interrupt is no failure and says nothing."""
     told = outcome(KeyboardInterrupt())

@@ -35,8 +35,23 @@ def test_what_cannot_be_written_is_told(tmp_path: Path) -> None:
         write_text(tmp_path, "text")
 
 
+def test_a_file_that_cannot_be_written_costs_no_other(tmp_path: Path) -> None:
+    """Those after it are written, and then each that wasn't is named."""
+    files = {"json": tmp_path, "html": tmp_path / "a.html", "junit": tmp_path / "no" / "j.xml"}
+    with pytest.raises(Failure, match=r"can't be written: .*; .*j\.xml can't be written: "):
+        write_files(report(cell("GEN-01")), files)
+    assert (tmp_path / "a.html").read_text("utf-8").endswith("</html>\n")
+
+
 @pytest.mark.parametrize(
-    ("content", "told"), [(b"{", "no JSON"), (b"\xff", "no JSON"), (b"[]", "no report")]
+    ("content", "told"),
+    [
+        (b"{", "no JSON"),
+        (b"\xff", "no JSON"),
+        (b"[]", "no report"),
+        (b"[" * 10**5, "nested too deep"),
+    ],
+    ids=["begun", "no UTF-8", "list", "deep"],
 )
 def test_what_is_no_report_is_told(tmp_path: Path, content: bytes, told: str) -> None:
     """Whatever the file has."""

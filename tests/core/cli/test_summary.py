@@ -6,6 +6,8 @@ from modelplug.cli.summary import differences, summary
 from modelplug.conformance.comparison import compared
 from tests.core.conformance.samples import MADE, cell, report
 
+AGAIN = "    run it again:  modelplug conformance acme --only GEN-01 --direction async --seed 7"
+
 
 def test_a_good_run_is_short() -> None:
     """A line for each area, and the level."""
@@ -19,7 +21,7 @@ def test_a_good_run_is_short() -> None:
         "",
         "· STR-01 n/a: no",
         "",
-        "3 checks, 3 cells, 0.8 s: nothing failed; level: complete",
+        "3 checks, 3 cells, 12.0 s: nothing failed; level: complete",
     ]
 
 
@@ -35,18 +37,34 @@ def test_a_failure_tells_all() -> None:
         " client, fin",
         "    run it again:  modelplug conformance acme --only GEN-01 --direction async --seed 7",
         "",
-        "1 checks, 1 cells, 0.2 s: 1 failed; level: none",
+        "1 checks, 1 cells, 12.0 s: 1 failed; level: none",
     ]
 
 
-def test_what_fails_no_run_is_told_on_a_line() -> None:
-    """Warnings, and what the baseline expects."""
+def test_what_fails_no_run_is_told() -> None:
+    """Warnings as failures are, and what the baseline expects on a line."""
     found = report(
         cell("GEN-01", verdict="warn", told="hm"), cell("GEN-02", verdict="xfail", told="known")
     )
     told = summary(found)
-    assert "! GEN-01[async] warn: hm" in told
+    assert "! GEN-01[async] warn: title of GEN-01" in told
+    assert "    rule:          The rule of GEN-01 holds. (MUST, core)" in told
+    assert "    what happened: hm" in told
+    assert told.count(AGAIN) == 1
     assert "⊘ GEN-02[async] xfail: known" in told
+
+
+def test_one_failure_is_told_once() -> None:
+    """For all ways of asking that say the same."""
+    ways = ("async", "sync", "sync-stream")
+    found = [cell("GEN-01", way, "fail", "no" if way != "sync" else "never") for way in ways]
+    told = summary(report(*found))
+    heads = [line for line in told if line.startswith("✗ GEN")]
+    assert heads == [
+        "✗ GEN-01[async, sync-stream] fail: title of GEN-01",
+        "✗ GEN-01[sync] fail: title of GEN-01",
+    ]
+    assert told[-1].endswith("3 failed; level: none")
 
 
 def test_what_is_stale_is_told() -> None:
@@ -77,10 +95,10 @@ def test_what_is_not_scored_fails_nothing() -> None:
     """It is told, and why it doesn't count."""
     found = report(cell("GEN-01", verdict="fail", told="no"), cell("GEN-02"))
     told = summary(replace(found, not_scored=("GEN-01",)))
-    assert "✗ GEN-01[async] fail, not scored: no" in told
+    assert "✗ GEN-01[async] fail: title of GEN-01 (not scored)" in told
     assert told[-2:] == [
         "not in the set, so not scored: GEN-01",
-        "2 checks, 2 cells, 0.5 s: nothing failed; level: complete",
+        "2 checks, 2 cells, 12.0 s: nothing failed; level: complete",
     ]
 
 
@@ -106,3 +124,11 @@ def test_differences_are_lines() -> None:
         "level: complete -> none",
     ]
     assert differences(compared(old, old)) == ["no differences"]
+
+
+def test_two_backends_are_called_so_first() -> None:
+    """What differs between them is nobody's progress."""
+    one, other = report(cell("GEN-01")), report(cell("GEN-01", verdict="fail"), backend="parrot")
+    told = differences(compared(one, other))
+    assert told[0] == "these are two backends: acme and parrot"
+    assert told[1] == "GEN-01[async]: pass -> fail (worse)"

@@ -74,4 +74,5 @@ def report(*cells: Cell, checks: tuple[Rule, ...] = (), backend: str = "acme") -
         checks=checks or tuple(rule(id) for id in ids),
         cells=cells,
         conditions=CONDITIONS,
+        seconds=12.0,
     )

@@ -52,6 +52,8 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         (TEXT.replace('"the SDK caps frames"', '""'), "xfail.0.reason: "),
         (TEXT + "owner = 'me'\n", "xfail.0.owner: Extra inputs"),
         (TEXT.replace("2027-03-01", "'soon'"), "xfail.0.expires: "),
+        ('[[xfail]]\ncheck = "A"', r"reason: .*url: .*expires: .*\(an entry has check, reason"),
+        (f"a = {'[' * 10**5}", "nested too deep"),
     ],
 )
 def test_a_broken_file_is_told(tmp_path: Path, text: str, told: str) -> None:

@@ -42,6 +42,13 @@ def test_a_lower_level_is_worse() -> None:
     assert compared(good, replace(good, asked="core")).is_worse
 
 
+def test_whose_reports_they_are_is_known() -> None:
+    """Those of two backends aren't one's progress."""
+    one, other = report(cell("GEN-01")), report(cell("GEN-01"), backend="parrot")
+    assert compared(one, one).backends == ("acme",)
+    assert compared(one, other).backends == ("acme", "parrot")
+
+
 def test_a_stale_entry_is_a_change() -> None:
     """It stands beside the cell of its check."""
     good = report(cell("GEN-01", "-"))

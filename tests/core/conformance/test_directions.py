@@ -60,3 +60,15 @@ def test_the_end_of_a_stream_is_told() -> None:
             reading.rest()
             with pytest.raises(StopIteration):
                 reading.next()
+
+
+def test_a_loop_that_is_over_runs_nothing() -> None:
+    """Nor does it forget a coroutine."""
+
+    async def nothing() -> None: ...
+
+    with Loop.running() as loop:
+        seen = [loop.has_ended]
+    assert [*seen, loop.has_ended] == [False, True]
+    with pytest.raises(RuntimeError, match="closed"):
+        loop.start(nothing())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from modelplug.conformance.failuretext import failure, plain
+from modelplug.conformance.failuretext import failure, hints, plain
 from tests.core.conformance.samples import cell, rule
 
 
@@ -19,6 +19,17 @@ def test_a_failure_tells_all() -> None:
         " client, fin",
         "    run it again:  try again",
     ]
+
+
+def test_what_may_be_slow_has_a_hint() -> None:
+    """Before the command; a cell that stands for others has their name."""
+    found = cell("GEN-01", verdict="fail", told="a call of the plugin didn't end in time")
+    told = [*failure(rule("GEN-01"), found, again="try again", name="GEN-01[async, sync]")]
+    assert told[0] == "GEN-01[async, sync] fail: title of GEN-01"
+    assert told[-2] == (
+        "    if it is slow: all limits are multiples of the quantum: try a larger --quantum"
+    )
+    assert hints(cell("GEN-01", verdict="fail", told="wrong")) == []
 
 
 def test_nothing_acts_on_a_terminal() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from modelplug.conformance.conditions import Conditions
-from modelplug.conformance.headline import circumstances, level, runs, sides, versions
+from modelplug.conformance.headline import circumstances, extent, level, runs, sides, versions
 from modelplug.conformance.report import Report
 from modelplug.conformance.verdict import Verdict
 from tests.core.conformance.samples import MADE, cell, report
@@ -33,6 +33,13 @@ def seen(verdict: Verdict = "pass", *, repeat: int = 3) -> Report:
 def test_a_level_says_how_sure_it_is(found: Report, told: str) -> None:
     """If it takes several runs to be sure."""
     assert level(found) == told
+
+
+def test_an_extent_has_the_time_that_passed() -> None:
+    """On the wall; where nobody looked there, what all cells took is called that."""
+    assert extent(seen()) == "1 checks, 1 cells, 12.0 s"
+    told = "1 checks, 1 cells, 0.2 s of all processes together"
+    assert extent(replace(seen(), seconds=0.0)) == told
 
 
 def test_runs_are_counted() -> None:

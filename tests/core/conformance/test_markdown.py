@@ -12,7 +12,7 @@ def test_a_good_report_is_its_level_and_a_table() -> None:
     assert markdown(found).splitlines() == [
         "## Conformance of acme: complete",
         "",
-        "modelplug-acme 1.5: 2 checks, 3 cells, 0.8 s.",
+        "modelplug-acme 1.5: 2 checks, 3 cells, 12.0 s.",
         "Set 2026.1, kit 0.1.0; CPython 3.11.7, Linux x86\\_64, seed 7, quantum 0.25 s, 3 runs.",
         "",
         "| area | · n/a | ✓ pass |",
@@ -28,6 +28,16 @@ def test_a_failure_can_be_unfolded() -> None:
     assert "<details><summary>✗ <b>GEN-01\\[async\\]</b> \nfail: an error</summary>" in told
     assert "- rule: The rule of GEN-01 holds." in told
     assert "- again: `modelplug conformance acme --only GEN-01 --direction async --seed 7`" in told
+
+
+def test_one_failure_is_told_once() -> None:
+    """For all ways of asking that say the same; what may be slow has a hint."""
+    ways = [cell("GEN-01", way, "fail", "it didn't end in time") for way in ("async", "sync")]
+    told = markdown(report(*ways))
+    assert told.count("<details>") == 1
+    assert "<b>GEN-01\\[async, sync\\]</b>" in told
+    assert "--direction async --direction sync" in told
+    assert "- if it is slow: all limits are multiples of the quantum" in told
 
 
 def test_side_badges_and_what_is_not_scored_are_named() -> None:

@@ -25,6 +25,8 @@ def test_a_mark_has_a_glyph_a_class_and_a_title() -> None:
         ("server ws:1011", "▶"),
         ("server fin", "▷"),
         ("server rst", "▷✕"),
+        ("server http:200", "▶"),
+        ("server http:302", "⊣"),
         ("server http:401", "⊣"),
         ("client tls", "⊣"),
     ],

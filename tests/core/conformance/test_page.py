@@ -56,7 +56,7 @@ def test_a_page_is_well_formed() -> None:
     found = read(page([ONE, OTHER]))
     assert found.open == []
     assert len(set(found.ids)) == len(found.ids)
-    assert found.links == ["#d0-REG-01", "#d0-GEN-01", "#d1-GEN-01"]
+    assert found.links == ["#d0-GEN-01", "#d0-REG-01", "#d0-GEN-01", "#d1-GEN-01"]
     assert {link[1:] for link in found.links} <= set(found.ids)
 
 
@@ -140,6 +140,25 @@ def test_many_backends_have_a_mark_each() -> None:
     assert '<table class="many">' in page(many)
     assert '<table class="several">' in page(many[:2])
     assert '<table class="one">' in page(many[:1])
+
+
+def test_failures_come_first() -> None:
+    """A list of them before the matrix, and their details before all others."""
+    bad, gone = cell("STR-01", verdict="fail", told="no"), cell("GEN-99", "-", "stale", "gone")
+    text = page([replace(report(cell("GEN-01"), bad), stale=(gone,))])
+    listed, _, rest = text.partition("<table")
+    assert '<a href="#d0-STR-01">STR-01[async]</a> title of STR-01 · acme' in listed
+    assert "GEN-99 gone" in listed
+    assert rest.index('id="d0-STR-01"') < rest.index('id="d0-GEN-01"')
+    assert "What failed" not in page([OTHER])
+
+
+def test_the_ways_are_explained_beside_the_head() -> None:
+    """And in the legend; where there is a mark a check there is nothing to explain."""
+    before = page([ONE]).partition("<table")[0]
+    assert "<b>as</b> async-stream, <b>ss</b> sync-stream, <b>a</b> async" in before
+    many = [report(cell("GEN-01"), backend=f"b{number}") for number in range(5)]
+    assert "The four ways" not in page(many).partition("<table")[0]
 
 
 def test_nothing_failed_is_said() -> None:

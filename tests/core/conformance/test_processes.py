@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from modelplug.conformance.expect import Expect
-from modelplug.conformance.processes import Looker, Place, fate, looked, usable
+from modelplug.conformance.processes import Looker, NotLoadedError, Place, fate, looked, usable
 from modelplug.conformance.report import Cell
 from modelplug.conformance.runner import all_checks, run
 from modelplug.conformance.subject import Subject
 from modelplug.registry import registry
+from tests.core.conformance.hostile import DIST, HANGS, hostile
 from tests.support.dists import install, on_path
 
 DYING = """
@@ -37,7 +38,8 @@ def modelplug_backend(name):
 """
 """A plugin that ends its process when a stream is asked for."""
 
-BY_ID = {each.id: each for each in all_checks()}
+CATALOGUE = all_checks()
+BY_ID = {each.id: each for each in CATALOGUE}
 CHECKS = [BY_ID[id] for id in ("STR-02", "MOD-01", "MOD-02")]
 PLACES: list[Place] = [
     (BY_ID["STR-02"], "async-stream"),
@@ -95,20 +97,155 @@ def test_what_is_found_is_the_same_in_order(installed: Path) -> None:
 
 
 def test_a_process_that_dies_is_named_by_its_cell(dying: None) -> None:
-    """That is the harness's fault; the next cell has a new process, and prints are no answers."""
+    """That breaks its rule; the next cell has a new process, and prints are no answers."""
     with closing(looked(lookers("dying", 2), PLACES)) as found:
         cells = [*found]
-    assert [cell.verdict for cell in cells] == ["harness", "harness", "pass", "pass"]
+    assert [cell.verdict for cell in cells] == ["fail", "fail", "pass", "pass"]
     assert cells[0].told == "the process that looked at it died: exit status 7"
     assert cells[0].name == "STR-02[async-stream]"
 
 
 def test_a_process_that_dies_of_no_call_has_no_direction(dying: None) -> None:
-    """Its cell is called as if it had lived."""
-    no_call = replace(BY_ID["STR-02"], directions=())
+    """Its cell is called as if it had lived, and a broken SHOULD only warns."""
+    no_call = replace(BY_ID["STR-02"], directions=(), must=False)
     with lookers("dying", 1)[0] as looker:
         cell = looker.look(no_call, "sync-stream")
-    assert (cell.name, cell.verdict) == ("STR-02", "harness")
+    assert (cell.name, cell.verdict) == ("STR-02", "warn")
+
+
+STREAM: Place = (BY_ID["STR-02"], "async-stream")
+
+DEATHS = {
+    "os._exit(0)": "the process that looked at it died: exit status 0",
+    "os.kill(os.getpid(), signal.SIGSEGV)": "the process that looked at it died: ended by SIGSEGV",
+    "os.kill(os.getpid(), signal.SIGINT)": "the process that looked at it died: ended by SIGINT",
+    "os.closerange(3, 64); os._exit(3)": "the process that looked at it died: exit status 3",
+    "raise KeyboardInterrupt": "the plugin raised KeyboardInterrupt: ",
+    "raise GeneratorExit": "the plugin raised GeneratorExit: ",
+}
+"""What a plugin does while it streams, and what is told."""
+
+RAISED = {
+    ("new_client", "raise KeyboardInterrupt"): "the plugin raised KeyboardInterrupt: ",
+    ("capabilities", "sys.exit(3)"): "the plugin raised SystemExit: 3",
+    ("close", "sys.exit(3)"): "the plugin raised SystemExit: 3",
+    ("new_client", "os._exit(0)"): "the process that looked at it died: exit status 0",
+}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Path]:
+    """A folder for plugins."""
+    registry.cache_clear()
+    with on_path(tmp_path):
+        yield tmp_path
+    registry.cache_clear()
+
+
+def of_moment(moment: str) -> Place:
+    """Where a plugin comes to it: claims are asked for where a check is of one."""
+    claimed = next(each for each in CATALOGUE if each.needs == "tools" and each.must)
+    return (claimed, "async-stream") if moment == "capabilities" else STREAM
+
+
+def of_hostile(limit: float | None = None) -> Looker:
+    """A process that looks at the hostile plugin."""
+    return Looker("hostile", DIST, seed=1, quantum=1.0, limit=limit)
+
+
+@pytest.mark.parametrize(
+    ("moment", "deed", "told"),
+    [
+        *(("stream_deltas", deed, told) for deed, told in DEATHS.items()),
+        *((*what, told) for what, told in RAISED.items()),
+    ],
+)
+def test_what_ends_a_process_is_the_plugins_failure(
+    site: Path, moment: str, deed: str, told: str
+) -> None:
+    """In words that say how; nothing of it comes out of the looker."""
+    hostile(site, moment, deed)
+    with of_hostile() as looker:
+        cell = looker.look(*of_moment(moment))
+    assert (cell.verdict, cell.told) == ("fail", told)
+
+
+@pytest.mark.parametrize("moment", ["new_client", "capabilities", "close"])
+def test_a_plugin_that_hangs_is_given_up(site: Path, moment: str) -> None:
+    """Its process is killed; after some such cells nobody waits for more of them."""
+    hostile(site, moment, HANGS)
+    before = ids_of_children()
+    with of_hostile(limit=0.5) as looker:
+        cells = [looker.look(*of_moment(moment)) for _ in range(4)]
+        assert ids_of_children() == before
+    told = "the process that looked at it didn't answer in 0.5 s, and was killed"
+    assert [(cell.verdict, cell.told) for cell in cells[:3]] == [("fail", told)] * 3
+    assert (cells[3].verdict, cells[3].told) == (
+        "untestable",
+        "not looked at: the 3 cells before didn't end",
+    )
+
+
+@pytest.mark.parametrize("deed", ["sys.exit(3)", "raise KeyboardInterrupt"])
+def test_a_loop_that_was_ended_is_in_nobodys_way(site: Path, deed: str) -> None:
+    """The next cell has another."""
+    hostile(site, "stream_deltas", deed)
+    with of_hostile() as looker:
+        verdicts = [looker.look(*place).verdict for place in (STREAM, (BY_ID["MOD-02"], "async"))]
+    assert verdicts == ["fail", "pass"]
+
+
+def test_a_loop_that_is_blocked_is_in_nobodys_way(site: Path) -> None:
+    """Its process is given up once the cell is told."""
+    hostile(site, "stream_deltas", HANGS)
+    before = ids_of_children()
+    with Looker("hostile", DIST, seed=1, quantum=0.05) as looker:
+        cell = looker.look(*STREAM)
+        assert ids_of_children() == before
+    assert cell.verdict == "fail"
+
+
+@pytest.mark.parametrize(
+    ("deed", "told"),
+    [
+        ("os._exit(0)", "died: exit status 0"),
+        (HANGS, "didn't answer in 0.5 s, and was killed"),
+    ],
+)
+def test_a_plugin_that_ends_its_process_where_it_is_loaded(
+    site: Path, deed: str, told: str
+) -> None:
+    """There is nothing to look at."""
+    hostile(site, "import", deed)
+    limit = 0.5 if deed == HANGS else None
+    with of_hostile(limit) as looker, pytest.raises(NotLoadedError) as caught:
+        looker.load()
+    assert caught.value.message == f"the process that loads the plugin of {DIST} {told}"
+    assert not caught.value.of_harness
+
+
+def test_what_a_plugin_raises_where_it_is_loaded_is_told(site: Path) -> None:
+    """With the line."""
+    hostile(site, "import", "sys.exit(5)")
+    with of_hostile() as looker, pytest.raises(NotLoadedError, match="raised SystemExit") as caught:
+        looker.load()
+    assert str(caught.value.cause).startswith("SystemExit: 5 (")
+
+
+def test_what_is_no_answer_is_told(site: Path) -> None:
+    """A plugin can reach all that is in its process."""
+    hostile(site, "close", "import json; json.dumps = lambda *_, **__: '{}'")
+    with of_hostile() as looker:
+        looker.look(*STREAM)
+        cell = looker.look(BY_ID["MOD-02"], "async")
+    assert cell.told == "the process that looked at it answered what is no answer, and was killed"
+
+
+def test_claims_that_cant_be_had_are_none(site: Path) -> None:
+    """Checks tell why."""
+    hostile(site, "capabilities", "os._exit(0)")
+    with of_hostile() as looker:
+        assert looker.claims() == {}
 
 
 @pytest.mark.parametrize(

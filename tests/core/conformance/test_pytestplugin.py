@@ -6,6 +6,7 @@ import json
 import sys
 from datetime import date, timedelta
 
+from tests.core.conformance.hostile import hostile
 from tests.core.conformance.project import FAST, Project
 from tests.support.dists import install
 
@@ -26,6 +27,20 @@ def modelplug_backend(name):
     return backend(name, "dying:Dies")
 """
 """A plugin that ends its process when a stream is asked for."""
+
+HARMED = """
+from dataclasses import replace
+from modelplug import hookimpl
+from tests.core.conformance import plugin, reference
+
+HARNESS = replace(reference.HARNESS)
+
+@hookimpl
+def modelplug_backend(name):
+    made = plugin.backend(name, "tests.core.conformance.reference:ReferenceClient")
+    return replace(made, harness="harmed:HARNESS")
+"""
+"""A plugin whose harness can be spoilt."""
 
 WATCH = """
 import json, sys
@@ -116,8 +131,8 @@ def test_a_whole_level_is_told(project: Project) -> None:
     assert status == 1
 
 
-def test_a_harness_at_fault_is_an_error(project: Project) -> None:
-    """It is no failure of the plugin's."""
+def test_a_plugin_that_ends_its_process_has_failed(project: Project) -> None:
+    """As on the command line; pytest goes on."""
     (project.folder / "site").mkdir()
     install(
         project.folder / "site",
@@ -127,7 +142,7 @@ def test_a_harness_at_fault_is_an_error(project: Project) -> None:
         backends={"dying": "dying"},
     )
     status, said = project.pytest("--conformance=dying", FAST, "dying::STR-02", "dying::MOD-02")
-    assert (status, "1 passed, 2 errors" in said) == (1, True), said
+    assert (status, "2 failed, 1 passed" in said) == (1, True), said
     assert "the process that looked at it died: exit status 7" in said
 
 
@@ -167,3 +182,28 @@ def test_own_tests_are_run_where_they_are_named(project: Project) -> None:
     arguments = ["test_own.py", "--conformance=reference", FAST, "-k", "own or MOD-01"]
     status, said = project.pytest(*arguments)
     assert (status, "2 passed" in said) == (0, True), said
+
+
+def test_a_plugin_that_cant_be_loaded_is_told(project: Project) -> None:
+    """Before any test, and pytest itself imports nothing of it."""
+    (project.folder / "site").mkdir()
+    hostile(project.folder / "site", "import", "os._exit(0)")
+    status, said = project.pytest("--conformance=hostile", FAST, "hostile::STR-02")
+    told = "the process that loads the plugin of modelplug-hostile died: exit status 0"
+    assert (status, told in said) == (4, True), said
+
+
+def test_a_harness_at_fault_is_an_error(project: Project) -> None:
+    """It is no failure of the plugin's."""
+    (project.folder / "site").mkdir()
+    mute = HARMED.replace("HARNESS)", "HARNESS, cannot_express={'quota': ''})")
+    install(
+        project.folder / "site",
+        dist="modelplug-harmed",
+        module="harmed",
+        source=mute,
+        backends={"harmed": "harmed"},
+    )
+    status, said = project.pytest("--conformance=harmed", FAST, "harmed::STR-02")
+    assert (status, "2 errors" in said) == (1, True), said
+    assert "HAR-09 harness: cannot_express has no reason for 'quota'" in said

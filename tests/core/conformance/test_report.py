@@ -6,7 +6,7 @@ import pytest
 
 from modelplug.capabilities import Support
 from modelplug.conformance.check import Profile
-from modelplug.conformance.report import Cell, Report, catalogue, worst
+from modelplug.conformance.report import Cell, Report, alike, catalogue, named, worst
 from modelplug.conformance.verdict import Verdict
 from tests.core.conformance.samples import CONDITIONS, cell, report, rule
 
@@ -163,10 +163,64 @@ def test_a_side_badge_needs_a_whole_run() -> None:
 
 def test_a_cell_keeps_no_megabytes() -> None:
     """It says how many they were, and is the same when it is read again."""
-    found = replace(cell("GEN-01"), script=["says " + "x" * 10**6])
-    assert len(found.script[0]) == 1000
-    assert found.script[0].endswith("xx… (1000005 characters)")
+    found = replace(cell("GEN-01"), told="a " * 10**6)
+    assert len(found.told) == 1000
+    assert found.told.endswith("a … (2000000 characters)")
     assert replace(found) == found
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("x" * 10**6, "x" * 70 + "… (1000000 characters)"),
+        (f"says {'y' * 200!r}, Finish(reason='stop')", f"says '{'y' * 70}… (200 characters)', Fin"),
+        (
+            f"body={'a b ' * 50!r}, headers={{}}",
+            f"body='{('a b ' * 18)[:70]}… (200 characters)', h",
+        ),
+        (f"body={'x' * 200!r})", f"body='{'x' * 70}… (200 characters)')"),
+        (f"data={b'a b ' * 50!r})", f"data=b'{('a b ' * 18)[:70]}… (200 characters)')"),
+    ],
+    ids=["no blanks", "quoted", "quoted blanks", "field", "bytes"],
+)
+def test_a_cell_keeps_no_bodies(said: str, kept: str) -> None:
+    """But their beginnings, and all that stands behind them; read again they stay so."""
+    found = replace(cell("GEN-01"), told=f"it said {said} , then no more", script=[said])
+    assert found.told.startswith("it said ")
+    assert kept in found.told
+    assert found.told.endswith(" , then no more")
+    assert found.script[0].startswith(kept)
+    assert replace(found) == found
+
+
+def test_prose_is_no_body() -> None:
+    """However many apostrophes it has."""
+    told = f"the service doesn't {'say so ' * 20}, and the client can't know"
+    quoting = f"it said 'yes.', {'and so on, ' * 20} then 'no.'"
+    for text in (told, quoting):
+        assert replace(cell("GEN-01"), told=text).told == text
+
+
+def test_nothing_gives_no_level() -> None:
+    """A report without a cell, or without those of a check that it lists."""
+    assert replace(levels(), cells=()).level is None
+    assert replace(levels(), cells=levels().cells[:3]).level == "resilient"
+
+
+def test_cells_that_say_the_same_are_alike() -> None:
+    """Those of a check, in all its directions; their command has them all."""
+    same = [cell("GEN-01", way, "fail", "no") for way in ("async", "sync")]
+    other = cell("GEN-01", "sync-stream", "fail", "never")
+    found = alike([same[0], other, same[1], cell("GEN-02", verdict="fail", told="no")])
+    assert [named(each) for each in found] == [
+        "GEN-01[async, sync]",
+        "GEN-01[sync-stream]",
+        "GEN-02[async]",
+    ]
+    assert report(*same).again(*same) == (
+        "modelplug conformance acme --only GEN-01 --direction async --direction sync --seed 7"
+    )
+    assert named([cell("REG-01", "-")]) == "REG-01"
 
 
 def test_the_worst_of_several() -> None:

@@ -37,6 +37,13 @@ def test_a_report_comes_back_as_it_was() -> None:
     assert from_dict(written()) == GIVEN
 
 
+def test_a_report_of_before_has_no_clock() -> None:
+    """How long the run took is left open then."""
+    told = written()
+    del told["seconds"]
+    assert from_dict(told) == replace(GIVEN, seconds=0.0)
+
+
 def test_checks_are_written_as_rules() -> None:
     """What looks isn't part of a report."""
     told = to_dict(report(cell("GEN-01"), checks=tuple(all_checks())))

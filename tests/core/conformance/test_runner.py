@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import logging
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from modelplug.conformance.check import Check
+from modelplug.conformance.directions import Loop
 from modelplug.conformance.expect import Expect
 from modelplug.conformance.lab import Lab
 from modelplug.conformance.report import Cell
-from modelplug.conformance.runner import all_checks, run
+from modelplug.conformance.runner import all_checks, look, run, spread
 from modelplug.conformance.subject import Subject
 from modelplug.conformance.verdict import NotApplicable, Untestable, Verdict, Violation
+from modelplug.conformance.voice import HarnessFaultError
+from modelplug.delta import Delta
+from modelplug.registry import registry
+from modelplug.testing.inprocess import InProcess
+from tests.core.conformance.hostile import DIST, hostile
+from tests.core.conformance.reference import Codec, Encoder
+from tests.support.dists import on_path
 
 ONE = next(check for check in all_checks() if check.id == "STR-02")
 
@@ -30,7 +40,7 @@ def verdict(check: Check) -> tuple[Verdict, str]:
     return cell.verdict, cell.told
 
 
-def raising(error: Exception) -> object:
+def raising(error: BaseException) -> object:
     """A look that raises."""
 
     def look(lab: Lab) -> None:
@@ -47,11 +57,14 @@ def raising(error: Exception) -> object:
         (Untestable("so"), ("untestable", "so")),
         (TimeoutError(), ("fail", "a call of the plugin didn't end in time (TimeoutError)")),
         (KeyError("so"), ("fail", "the plugin raised KeyError: 'so'")),
+        (SystemExit(3), ("fail", "the plugin raised SystemExit: 3")),
+        (GeneratorExit(), ("fail", "the plugin raised GeneratorExit: ")),
+        (HarnessFaultError("so"), ("harness", "so")),
     ],
-    ids=["violation", "n/a", "untestable", "hangs", "raises"],
+    ids=["violation", "n/a", "untestable", "hangs", "raises", "exits", "closes", "harness"],
 )
 def test_what_a_look_raises_is_its_verdict(
-    installed: Path, error: Exception, expected: tuple[Verdict, str]
+    installed: Path, error: BaseException, expected: tuple[Verdict, str]
 ) -> None:
     """Nothing that happens ends the run."""
     assert verdict(made(raising(error))) == expected
@@ -125,3 +138,108 @@ def test_other_assertions_can_be_given(installed: Path) -> None:
 
     report = run(Subject.of("mutant-cumulativedeltas"), [ONE], expect=Blind())
     assert {cell.verdict for cell in report.cells} == {"pass"}
+
+
+def test_ctrl_c_ends_a_run(installed: Path) -> None:
+    """In this process it is the user's."""
+    with pytest.raises(KeyboardInterrupt):
+        verdict(made(raising(KeyboardInterrupt())))
+
+
+def test_an_error_without_words_is_told_all_the_same(installed: Path) -> None:
+    """By its name."""
+
+    class WordlessError(Exception):
+        def __str__(self) -> str:
+            raise ValueError
+
+    told = "the plugin raised WordlessError: (its text raises ValueError)"
+    assert verdict(made(raising(WordlessError()))) == ("fail", told)
+
+
+def of(**changes: object) -> Cell:
+    """What comes of a stream where the reference's harness has these changes."""
+    subject = Subject.of("reference")
+    harness = replace(subject.harness, **changes)  # type: ignore[arg-type]  # of the tests below
+    with Loop.running() as loop:
+        changed = replace(subject, harness=harness)
+        return look(changed, ONE, "async-stream", loop=loop, seed=1, quantum=0.05)
+
+
+class Raising(Encoder):
+    """Has forgotten something."""
+
+    def delta(self, delta: Delta) -> Sequence[bytes]:
+        """Nothing."""
+        return [{"other": b""}[delta.text]]
+
+
+class RaisingCodec(Codec):
+    """Says nothing."""
+
+    def encoder(self, request: object) -> Encoder:
+        """One that raises."""
+        return Raising()
+
+
+def test_a_harness_that_raises_in_a_cell_is_named_with_its_line(installed: Path) -> None:
+    """As in the self-checks."""
+    cell = of(codec=RaisingCodec())
+    assert cell.verdict == "harness"
+    assert cell.told.startswith("the harness's Raising.delta (test_runner.py, line ")
+    assert ") raised KeyError: " in cell.told
+
+
+def test_a_wire_that_leads_nowhere_is_named(installed: Path) -> None:
+    """By what the author wrote."""
+    cell = of(wire=InProcess("no_such_module:speak"))
+    told = "the service that the harness names by wire= raised ModuleNotFoundError: "
+    assert cell.verdict == "harness"
+    assert cell.told.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"), [(None, "gave None, no mapping"), (KeyError("so"), "raised KeyError")]
+)
+def test_params_that_fail_in_a_cell_are_the_harness_s(
+    installed: Path, given: object, told: str
+) -> None:
+    """Though the plugin would be made with them."""
+
+    def params(*_: object) -> object:
+        if isinstance(given, Exception):
+            raise given
+        return given
+
+    cell = of(params=params)
+    assert cell.verdict == "harness"
+    assert told in cell.told
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Path]:
+    """A folder for plugins."""
+    registry.cache_clear()
+    with on_path(tmp_path):
+        yield tmp_path
+    registry.cache_clear()
+
+
+def test_a_run_by_other_processes_imports_no_plugin(site: Path) -> None:
+    """And so nothing that one does ends it: each cell is told, and claims are none."""
+    hostile(site, "new_client", "os._exit(0)")
+    seen: list[Cell] = []
+    plugin = registry().find("hostile", DIST)
+    report = spread(plugin, [ONE], quantum=0.05, seed=1, jobs=2, progress=seen.append)
+    assert "hostile_plugin" not in sys.modules
+    assert [*report.cells] == seen
+    assert [cell.verdict for cell in seen] == ["fail", "fail"]
+    assert (report.status, report.claims) == (1, {})
+    assert (report.backend, report.distribution) == ("hostile", DIST)
+
+
+def test_a_run_by_one_other_process_is_the_same(installed: Path) -> None:
+    """With what the plugin claims."""
+    report = spread(registry().find("reference"), [ONE], quantum=0.05, seed=1)
+    assert [cell.verdict for cell in report.cells] == ["pass", "pass"]
+    assert report.claims["tools"] == "native"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -273,6 +274,40 @@ def test_a_broken_harness_dies_by_its_self_check(
     told = {cell.check: (cell.verdict, cell.told) for cell in self_checked(make())}
     assert told[id][0] == "harness"
     assert words in told[id][1]
+
+
+@pytest.mark.parametrize("error", [SystemExit(4), KeyboardInterrupt(), GeneratorExit()])
+@pytest.mark.parametrize("method", ["encoder", "asked", "params"])
+def test_whatever_a_harness_raises_is_its_fault(error: BaseException, method: str) -> None:
+    """It ends no run."""
+
+    def raises(*_: object) -> Any:
+        raise error
+
+    methods: dict[str, Any] = {method: raises}
+    made = replace(HARNESS, params=raises) if method == "params" else broken(**methods)
+    told = [cell.told for cell in self_checked(made) if cell.verdict == "harness"]
+    assert told
+    assert all(f"raised {type(error).__name__}" in each for each in told)
+
+
+def test_a_harness_that_hangs_is_asked_nothing_more() -> None:
+    """What it was at is named, with its line."""
+    never = threading.Event()
+
+    class Hanging(Encoder):
+        def delta(self, delta: Delta) -> Sequence[bytes]:
+            """After a long time."""
+            never.wait()
+            return super().delta(delta)
+
+    first, *others = self_checked(broken(Hanging), limit=2)
+    never.set()
+    where = r"the harness didn't answer in 2 s: .*Hanging\.delta \(test_selfcheck\.py, line \d+\)"
+    assert first.verdict == "harness"
+    assert re.fullmatch(where, first.told)
+    assert {cell.verdict for cell in others} == {"n/a"}
+    assert [cell.check for cell in (first, *others)] == [each.id for each in SELF_CHECKS]
 
 
 def test_every_self_check_has_a_broken_harness() -> None:

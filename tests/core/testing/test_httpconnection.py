@@ -10,8 +10,8 @@ import sys
 import pytest
 
 from modelplug import Finish, MissingDependencyError
-from modelplug.testing import HangUp, Lines
-from modelplug.testing.http import HttpUpstream
+from modelplug.testing import Gate, HangUp, Lines, RawRequest
+from modelplug.testing.http import HttpConnection, HttpUpstream
 from tests.core.testing.plain import PlainCodec, head_of, rest_of
 from tests.core.testing.web import ask, opened
 
@@ -77,6 +77,64 @@ def test_who_asks_before_uploading_is_encouraged() -> None:
         assert head_of(connection).startswith(b"HTTP/1.1 100")
         connection.sendall(b"hi")
         assert head_of(connection).startswith(b"HTTP/1.1 200")
+
+
+def test_head_is_answered_by_a_head() -> None:
+    """Whatever the script says; the next request on its connection has its own answer."""
+    with HttpUpstream(PlainCodec()) as upstream, bare(upstream) as connection:
+        for steps in (("a", Finish()), ("a", Gate("never")), ("b", Finish())):
+            upstream.play(*steps)
+        for _ in range(2):
+            connection.sendall(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert head_of(connection).startswith(b"HTTP/1.1 200")
+        connection.sendall(AGAIN)
+        assert head_of(connection).startswith(b"HTTP/1.1 200")
+        told = [(each.method, each.closed_by, each.how) for each in upstream.exchanges[:2]]
+        assert told == [("HEAD", "server", "http:200")] * 2
+        assert upstream.exchanges[2].wait_gone()
+        assert b'{"text": "b"}' in connection.recv(1 << 16)
+
+
+def test_an_emulators_messages_are_no_body_of_a_head() -> None:
+    """It answers HEAD as it does GET."""
+
+    class Parrot(HttpUpstream):
+        async def answer(self, connection: HttpConnection, request: RawRequest) -> None:
+            """In messages."""
+            await connection.begin()
+            await connection.say(b"a", b"b")
+            await connection.end()
+
+    with Parrot(PlainCodec()) as upstream, bare(upstream) as connection:
+        connection.sendall(b"HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        head, _, body = rest_of(connection).partition(b"\r\n\r\n")
+        assert (head[:12], body) == (b"HTTP/1.1 200", b"")
+
+
+def test_there_are_no_tunnels() -> None:
+    """It is no proxy; the script waits for a question."""
+    with HttpUpstream(PlainCodec()) as upstream:
+        upstream.play("a", Finish())
+        with bare(upstream) as connection:
+            connection.sendall(b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n")
+            assert rest_of(connection).startswith(b"HTTP/1.1 501")
+        assert upstream.exchanges[0].how == "http:501"
+        assert ask(upstream)[0] == 200
+
+
+def test_a_request_with_two_lengths_is_the_last() -> None:
+    """It is answered, and then the connection is closed."""
+    with HttpUpstream(PlainCodec()) as upstream, bare(upstream) as connection:
+        upstream.play("a", Finish())
+        connection.sendall(
+            b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n" + AGAIN
+        )
+        told = rest_of(connection)
+        assert told.count(b"HTTP/1.1 ") == 1
+        assert b"connection: close" in told.lower()
+        assert b'{"done": "stop"}' in told
+        assert [each.messages for each in upstream.exchanges] == [[b"hi"]]
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import gc
+import pickle
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from typing import Any
 
@@ -221,26 +223,89 @@ async def test_waits_leave_nothing_behind(upstream: InProcessUpstream) -> None:
     assert _waiters() - before < 10
 
 
-def test_closing_wakes_a_thread_that_waits(upstream: InProcessUpstream) -> None:
-    """At a gate or in silence; the iteration ends."""
-    for steps in ((Gate("never"), "a"), (Silence(),), (Drip(1000), "a")):
-        upstream.play(*steps)
-        answer, got = speak(), []
-        reader = threading.Thread(target=lambda: got.extend(list(answer)))  # noqa: B023  # joined
-        reader.start()
-        answer.close()
-        reader.join(10)
-        assert (reader.is_alive(), got) == (False, [])
+def test_what_runs_cannot_be_closed(upstream: InProcessUpstream) -> None:
+    """No more than a generator can, nor asked by another thread; then it can."""
+    upstream.play(Gate("on"), "a")
+    answer, got = speak(), list[object]()
+    reader = threading.Thread(target=lambda: got.append(next(answer)))
+    reader.start()
+    assert upstream.wait_reached("on")
+    for meddles in (answer.close, answer.__next__):
+        with pytest.raises(ValueError, match="generator already executing"):
+            meddles()
+    upstream.release("on")
+    reader.join(10)
+    answer.close()
+    assert (got, upstream.exchanges[0].how) == ([("text", "a")], "generator")
 
 
-async def test_closing_wakes_a_task_that_waits(upstream: InProcessUpstream) -> None:
-    """Unlike a generator, which can't be closed meanwhile."""
-    upstream.play(Gate("never"), "a")
+async def test_what_runs_in_a_task_cannot_be_closed(upstream: InProcessUpstream) -> None:
+    """Nor asked by another; in the words of async generators."""
+    upstream.play(Gate("on"), "a")
     answer = speak()
-    reading = asyncio.ensure_future(anext(answer, "over"))
-    await asyncio.to_thread(upstream.wait_reached, "never")
+    reading = asyncio.ensure_future(anext(answer))
+    await asyncio.to_thread(upstream.wait_reached, "on")
+    for meddles in (answer.aclose, answer.__anext__):
+        with pytest.raises(RuntimeError, match="asynchronous generator is already running"):
+            await meddles()
+    upstream.release("on")
+    assert await reading == ("text", "a")
     await answer.aclose()
-    assert await reading == "over"
+
+
+@pytest.mark.parametrize("steps", [(Gate("never"), "a"), (Silence(),), (Drip(1000), "a")])
+def test_a_library_that_is_told_to_stop_ends(steps: Sequence[Step]) -> None:
+    """While it waits, and before it says the next thing; the iteration is over."""
+    stop = threading.Event()
+    wire = InProcess(f"{HERE}:speak", stopped=lambda called: called.kwargs["stop"].is_set())
+    with wire(ObjectCodec()) as upstream:
+        upstream.play(*steps)
+        upstream.play("a", "b")
+        answer, got = speak(stop=stop), list[object]()
+        reader = threading.Thread(target=lambda: got.extend(list(answer)))
+        reader.start()
+        other = speak(stop=stop)
+        assert next(other) == ("text", "a")
+        stop.set()
+        reader.join(10)
+        assert (reader.is_alive(), got, list(other)) == (False, [], [])
+        told = [(exchange.closed_by, exchange.how) for exchange in upstream.exchanges]
+        assert told == [("client", "generator")] * 2
+
+
+def test_a_library_that_can_be_told_to_stop_goes_on_otherwise() -> None:
+    """Its pauses end when they should."""
+    with InProcess(f"{HERE}:speak", stopped=lambda _: False)(ObjectCodec()) as upstream:
+        upstream.play(Drip(0.02), "a", "b", HangUp())
+        assert list(speak()) == [("text", "a"), ("text", "b")]
+
+
+def test_a_fault_of_who_says_whether_to_stop_comes_out() -> None:
+    """As a codec's does: the call may lack what is looked for."""
+
+    def asks() -> None:
+        wire = InProcess(f"{HERE}:speak", stopped=lambda called: bool(called.kwargs["stop"]))
+        with wire(ObjectCodec()) as upstream:
+            upstream.play("a")
+            with suppress(KeyError):
+                next(speak())
+
+    with pytest.raises(KeyError, match="stop"):
+        asks()
+
+
+@pytest.mark.parametrize("copies", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_an_answer_has_no_copy(
+    upstream: InProcessUpstream, copies: Callable[[object], object]
+) -> None:
+    """What was tried leaves no trace of itself."""
+    upstream.play("a", Finish())
+    answer = speak()
+    with pytest.raises(TypeError, match="neither copied nor pickled"):
+        copies(answer)
+    gc.collect()
+    assert upstream.exchanges[0].how is None
+    assert next(answer) == ("text", "a")
 
 
 async def test_a_cancel_ends_an_answer(upstream: InProcessUpstream) -> None:

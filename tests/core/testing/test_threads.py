@@ -47,3 +47,31 @@ def test_what_the_block_raises_comes_through() -> None:
     with pytest.raises(KeyError), in_thread(server(seen)):
         raise KeyError
     assert seen[-1] == "stopped"
+
+
+def test_a_loop_that_is_blocked_is_left_to_itself() -> None:
+    """Where somebody's patience ends: the block does, and the loop isn't closed."""
+    never, begun = threading.Event(), threading.Event()
+
+    def block() -> None:
+        begun.set()
+        never.wait()
+
+    with in_thread(server([]), patience=0.01) as loop:
+        loop.call_soon_threadsafe(block)
+        begun.wait()
+    assert not loop.is_closed()
+    never.set()
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+def test_what_ends_a_loop_is_told_to_who_waits(error: BaseException) -> None:
+    """And to nobody else."""
+
+    async def end() -> None:
+        raise error
+
+    with in_thread(server([])) as loop:
+        ended = asyncio.run_coroutine_threadsafe(end(), loop)
+        assert type(ended.exception()) is type(error)
+    assert loop.is_closed()

@@ -45,15 +45,18 @@ def the_clock_for_connecting(lab: Lab) -> None:
     """
     lab.play(Hang())
     if lab.upstream.handshakes:
-        _expect_late(lab, ConnectTimeoutError, _clocks(lab, open=2))
+        signs = "a handshake that nobody answers"
+        _expect_late(lab, ConnectTimeoutError, _clocks(lab, open=2), signs=signs)
     else:  # what isn't answered is the question
-        _expect_late(lab, FirstDeltaTimeoutError, _clocks(lab, first_delta=2))
+        signs = "a question that nobody answers"
+        _expect_late(lab, FirstDeltaTimeoutError, _clocks(lab, first_delta=2), signs=signs)
     if sys.platform != "linux":
         return  # elsewhere a full queue refuses
+    lab.script.append("at another address, takes no connection: its queue is full")
     with _full_queue() as address:
         account = lab.harness.params(origin(lab.upstream, address), lab.account)
-        clocks = _clocks(lab, connect=2)
-        _expect_late(lab, ConnectTimeoutError, clocks, account=account)
+        clocks, signs = _clocks(lab, connect=2), "a connection that nobody takes"
+        _expect_late(lab, ConnectTimeoutError, clocks, signs=signs, account=account)
 
 
 @check("TMO-02", "the clock for the first delta", profile="resilient")

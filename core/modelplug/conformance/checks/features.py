@@ -49,17 +49,27 @@ _WISHES: Mapping[str, object] = {
 # ---------------------------------------------------------------------- how an answer ends
 
 
-@check("FEA-01", "usage", profile="streaming", needs="usage")
-def usage(lab: Lab) -> None:
-    """The tokens are those that the service told; where it told none there are none, and not 0."""
+def _expect_true_usage(lab: Lab) -> Usage | None:
+    """What comes of a usage that the service told; a wrong one misleads, claimed or not."""
     given = lab.answer("hi", Finish(usage=Usage(prompt_tokens=11, completion_tokens=7))).usage
-    lab.expect.that(given, "the output has no usage, though the service told it")
     if given:
         counts = (given.prompt_tokens, given.completion_tokens, given.total_tokens)
         lab.expect.equal("prompt, completion and total tokens", (11, 7, 18), counts)
     untold = lab.answer("hi", Finish()).usage
     made_up = untold is not None and not (untold.prompt_tokens or untold.completion_tokens)
     lab.expect.that(not made_up, "a usage that the service didn't tell is 0, where None belongs")
+    return given
+
+
+def _unclaimed_usage(lab: Lab) -> None:
+    _expect_true_usage(lab)
+
+
+@check("FEA-01", "usage", profile="streaming", needs="usage", twin=_unclaimed_usage)
+def usage(lab: Lab) -> None:
+    """The tokens are those that the service told; where it told none there are none, and not 0."""
+    given = _expect_true_usage(lab)
+    lab.expect.that(given, "the output has no usage, though the service told it")
 
 
 @check("FEA-02", "finish reasons", profile="core")

@@ -296,8 +296,20 @@ def connections_used_again(lab: Lab) -> None:
     with lab.client() as client:
         for _ in range(calls):
             lab.expect.equal("the text", "hello", lab.ask(client)[-1].text)
-    used = len({each.connection for each in lab.exchanges})
-    lab.expect.that(used <= 2, f"{calls} calls one after the other took {used} connections")
+        used = len({each.connection for each in lab.exchanges})
+        told = f"{calls} calls one after the other took {used} connections"
+        lab.expect.that(used <= 2, f"{told}: {_why_not_again(lab)}" if used > 2 else told)
+
+
+def _why_not_again(lab: Lab) -> str:
+    """What kept connections from being used again, while their client is still open."""
+    if any("close" in each.headers.get("connection", "").lower() for each in lab.exchanges):
+        return "the client asked the service to close them"
+    if any(each.closed_by == "client" for each in lab.exchanges):
+        return "the client closed them before it had read a response to its end"
+    if lab.wait_until(lambda: lab.upstream.connection_count <= 2, quanta=1):
+        return "the client closed them after its answer; they could have served the next call"
+    return "the client left them open, and made one for each call"
 
 
 def _expect_closed(lab: Lab, client: ProxyLLMClient, when: str) -> None:

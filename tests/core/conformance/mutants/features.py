@@ -73,6 +73,26 @@ class SwapsCounts(Changes):
         return piece
 
 
+@mutant(kills="FEA-01", words="expected (11, 7, 18), got (7, 11, 18)")
+class SwapsUnclaimed(Changes):
+    """Mistakes what went in for what came out, of a usage that it doesn't even claim."""
+
+    def capabilities(self, model: str | None = None) -> Capabilities:
+        """All but the usage."""
+        able = super().capabilities(model)
+        return replace(able, native={*able.native} - {"usage"})
+
+    def changed(self, piece: Any) -> Any:
+        """With the two swapped."""
+        if isinstance(piece, Finish) and piece.usage is not None:
+            told = piece.usage
+            swapped = Usage(
+                prompt_tokens=told.completion_tokens, completion_tokens=told.prompt_tokens
+            )
+            return replace(piece, usage=swapped)
+        return piece
+
+
 @mutant(kills="FEA-02", words="where the service said length")
 class AlwaysStops(Changes):
     """Knows one reason."""

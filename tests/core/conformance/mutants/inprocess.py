@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import closing
+from threading import Event
 from typing import Any
 
 from modelplug import Call, ModelRequest, Pieces
@@ -71,7 +72,19 @@ class NeverAborts(BlockingClient):
 
     def stream_deltas_blocking(self, request: ModelRequest, call: Call) -> Iterator[Pieces]:
         """Waits for the library for as long as that pleases."""
-        with closing(self.asked_blocking(request, call)) as chunks:
+        with closing(self.asked_blocking(request, call, Event())) as chunks:
+            for chunk in chunks:
+                yield self.read_chunk(chunk, call)
+
+
+@mutant(kills="CAN-09", words="still open")
+class ClosesWhatRuns(BlockingClient):
+    """Closes the library's generator, which can't be closed while it works."""
+
+    def stream_deltas_blocking(self, request: ModelRequest, call: Call) -> Iterator[Pieces]:
+        """All is well for as long as it gives something."""
+        with closing(self.asked_blocking(request, call, Event())) as chunks:
+            call.on_abort(chunks.close)
             for chunk in chunks:
                 yield self.read_chunk(chunk, call)
 
@@ -82,5 +95,5 @@ class ForgetsItsAnswers(BlockingClient):
 
     def stream_deltas_blocking(self, request: ModelRequest, call: Call) -> Iterator[Pieces]:
         """Leave the rest to the collector."""
-        for chunk in self.asked_blocking(request, call):
+        for chunk in self.asked_blocking(request, call, Event()):
             yield self.read_chunk(chunk, call)

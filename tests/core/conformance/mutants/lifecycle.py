@@ -8,13 +8,13 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import cache
 from http.client import HTTPConnection
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from modelplug import (
@@ -386,11 +386,13 @@ HTTP_HARNESS = replace(HARNESS, wire=HttpUpstream)
 
 @mutant(
     kills="LIF-18",
-    words="took 10 connections",
+    words="took 10 connections: the client closed them after its answer",
     change=lambda b: replace(b, harness=f"{__name__}:HTTP_HARNESS"),
 )
 class ConnectsEachTime(ReferenceClient):
     """Makes a connection for each call, and closes it after the answer."""
+
+    headers: ClassVar[Mapping[str, str]] = {}
 
     async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Any]:
         """The answer, when it is whole."""
@@ -405,5 +407,41 @@ class ConnectsEachTime(ReferenceClient):
         """The answer's body."""
         url = urlsplit(str(self.params.proxy_api_base))
         with closing(HTTPConnection(url.netloc)) as connection:
-            connection.request("POST", url.path, question)
+            connection.request("POST", url.path, question, self.headers)
             return connection.getresponse().read()
+
+
+@mutant(
+    kills="LIF-18",
+    words="took 10 connections: the client asked the service to close them",
+    change=lambda b: replace(b, harness=f"{__name__}:HTTP_HARNESS"),
+)
+class AsksToClose(ConnectsEachTime):
+    """Wants no connection kept."""
+
+    headers: ClassVar[Mapping[str, str]] = {"Connection": "close"}
+
+
+@mutant(
+    kills="LIF-18",
+    words="took 10 connections: the client left them open",
+    change=lambda b: replace(b, harness=f"{__name__}:HTTP_HARNESS"),
+)
+class LeavesThemOpen(ConnectsEachTime):
+    """Has a new one for each call, and closes them with itself."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.left = ExitStack()
+
+    def asked(self, question: bytes) -> bytes:
+        """On a connection that stays."""
+        url = urlsplit(str(self.params.proxy_api_base))
+        connection = self.left.enter_context(closing(HTTPConnection(url.netloc)))
+        connection.request("POST", url.path, question)
+        return connection.getresponse().read()
+
+    def close(self) -> None:
+        """Close them, too."""
+        super().close()
+        self.left.close()
