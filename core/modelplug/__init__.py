@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from modelplug.attempt import DeltaStream, Pieces
     from modelplug.backend import CONTRACT, Backend, Emulator
     from modelplug.call import Call
     from modelplug.capabilities import Capabilities, ModelMetadata
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from modelplug.hookspecs import hookimpl
     from modelplug.messages import DefaultMessageConverter, MessageConverter, ModelMessage
     from modelplug.observers import (
+        AttemptFailed,
         CallAbandoned,
         CallFailed,
         CallFinished,
@@ -77,12 +79,13 @@ if TYPE_CHECKING:
         FirstDelta,
         Observer,
     )
+    from modelplug.opening import FailedAttempt
     from modelplug.output import ModelInferenceMetrics, ModelOutput
     from modelplug.params import ProxyModelParameters
     from modelplug.request import ModelRequest, ModelRequestContext
     from modelplug.schema import profile_schema
     from modelplug.secrets import Credential, Secret
-    from modelplug.stream import DeltaStream, ModelStream, Pieces, SyncModelStream
+    from modelplug.stream import ModelStream, SyncModelStream
     from modelplug.timeouts import Timeouts
     from modelplug.tokens import (
         ProxyTokenizer,
@@ -95,6 +98,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CONTRACT",
+    "AttemptFailed",
     "AuthenticationError",
     "Backend",
     "BackendError",
@@ -127,6 +131,7 @@ __all__ = [
     "Event",
     "ExplainedValue",
     "Explanation",
+    "FailedAttempt",
     "Finish",
     "FinishReason",
     "FirstDelta",
@@ -199,6 +204,7 @@ __all__ = [
 # they are asked for: a program that wants one of them, or the command line's help, needn't wait
 # for all that a call needs.
 _HOMES = {
+    "attempt": "DeltaStream Pieces",
     "backend": "CONTRACT Backend Emulator",
     "call": "Call",
     "capabilities": "Capabilities ModelMetadata",
@@ -208,13 +214,15 @@ _HOMES = {
     "factory": "new_client",
     "hookspecs": "hookimpl",
     "messages": "DefaultMessageConverter MessageConverter ModelMessage",
-    "observers": "CallAbandoned CallFailed CallFinished CallStarted Event FirstDelta Observer",
+    "observers": "AttemptFailed CallAbandoned CallFailed CallFinished CallStarted Event FirstDelta "
+    "Observer",
+    "opening": "FailedAttempt",
     "output": "ModelInferenceMetrics ModelOutput",
     "params": "ProxyModelParameters",
     "request": "ModelRequest ModelRequestContext",
     "schema": "profile_schema",
     "secrets": "Credential Secret",
-    "stream": "DeltaStream ModelStream Pieces SyncModelStream",
+    "stream": "ModelStream SyncModelStream",
     "timeouts": "Timeouts",
     "tokens": "ProxyTokenizer TiktokenProxyTokenizer TokenCount TokenCounter",
     "trimming": "CallConverter TrimmingConverter",

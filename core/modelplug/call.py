@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 
 from modelplug.errors import Phase, Sent
@@ -12,7 +13,7 @@ from modelplug.output import Answer
 from modelplug.secrets import Credential, Secret, scrubber
 from modelplug.timeouts import Timeouts
 
-__all__ = ["Call"]
+__all__ = ["Call", "warn"]
 
 log = logging.getLogger("modelplug")
 
@@ -20,6 +21,12 @@ _MOST_WARNINGS = 50
 """Of one call: a service that gives cause for one in every message is not to use up memory."""
 
 _SENT_BY_PHASE: dict[Phase, Sent] = {"sent": "maybe", "streaming": "yes", "ended": "yes"}
+
+
+def warn(told: str, *details: object) -> None:
+    """Log a warning; a handler of the app's that raises costs no call its outcome or its end."""
+    with suppress(Exception):
+        log.warning(told, *details)
 
 
 class Call:
@@ -185,4 +192,4 @@ class Call:
             try:
                 callback()
             except Exception as error:  # noqa: BLE001  # the others must run, and the call's outcome stands
-                log.warning("a plugin's abort failed: %s", type(error).__name__)
+                warn("a plugin's abort failed: %s", type(error).__name__)

@@ -38,11 +38,13 @@ from collections.abc import (
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import NoReturn, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel
 
 from modelplug import bridge
+from modelplug.attempt import Attempt, DeltaStream, Pieces
 from modelplug.backend import Backend
 from modelplug.call import Call
 from modelplug.capabilities import (
@@ -51,7 +53,6 @@ from modelplug.capabilities import (
     Capabilities,
     ModelMetadata,
 )
-from modelplug.clock import Clock
 from modelplug.delta import Delta, Finish
 from modelplug.errors import (
     BadRequestError,
@@ -69,10 +70,11 @@ from modelplug.messages import (
     has_more_than_text,
 )
 from modelplug.observers import Observer
+from modelplug.opening import Opening, Waiting
 from modelplug.output import Answer, ModelOutput
 from modelplug.params import ProxyModelParameters, validated
 from modelplug.request import ModelRequest, OnUnsupported
-from modelplug.stream import DeltaStream, ModelStream, Pieces, SyncModelStream
+from modelplug.stream import ModelStream, SyncModelStream
 from modelplug.timeouts import Timeouts
 from modelplug.tokens import ProxyTokenizer, TiktokenProxyTokenizer, TokenCount, counted
 from modelplug.trimming import CallConverter
@@ -116,7 +118,7 @@ class ProxyLLMClient(ABC):
         *,
         params: ProxyModelParameters | None = None,
     ) -> None:
-        if not (self._has("stream_deltas") or self._has("stream_deltas_blocking")):
+        if not any(map(self._has, ("stream_deltas", "stream_deltas_blocking", "open"))):
             raise PluginContractError(
                 f"{type(self).__name__} has neither stream_deltas nor stream_deltas_blocking"
             )
@@ -134,7 +136,7 @@ class ProxyLLMClient(ABC):
         self._executor = executor
         self._own_executor: Executor | None = None
         # By identity, and without a lock: a child of a fork could inherit one that is held.
-        self._streams: weakref.WeakValueDictionary[int, ModelStream] = weakref.WeakValueDictionary()
+        self._streams: weakref.WeakValueDictionary[int, Waiting] = weakref.WeakValueDictionary()
         self._lock = threading.Lock()
         self._closed = False
 
@@ -212,7 +214,7 @@ class ProxyLLMClient(ABC):
         Raises:
             ProxyLLMError: any of its kinds; ``partial`` has the answer so far.
         """
-        return bridge.run(self._stream(request, message_converter, blocking=True).final())
+        return bridge.run(self._stream(request, message_converter, blocking=True).final)
 
     def sync_generate_stream(
         self, request: RequestLike, message_converter: MessageConverter | None = None
@@ -292,7 +294,7 @@ class ProxyLLMClient(ABC):
             ProxyLLMError: what the call would raise before anything is sent.
         """
         asked = self._complete(request).copy(on_unsupported=on_unsupported)
-        fitting = self._fitting(asked, call, None)
+        fitting = self._fitting(asked, call)
         with _plugins_part():
             return asked, self.preview(fitting, call)
 
@@ -341,16 +343,47 @@ class ProxyLLMClient(ABC):
 
     # ------------------------------------------------------------------------- how it works
 
+    async def open(self, request: ModelRequest, opening: Opening) -> Attempt:
+        """Make one attempt at a call, until its answer begins: what policies wrap.
+
+        Raises:
+            ProxyLLMError: the attempt failed before its first delta, and left nothing behind.
+        """
+        stream = opening.stream()
+        if stream is not None:
+            self._streams[id(stream)] = stream  # closing this client cuts it
+        try:
+            return await self._attempt(request, opening)
+        except ProxyLLMError:
+            # Another client may serve it, which this one has no say in.
+            self._streams.pop(id(stream), None)
+            raise
+
+    async def _attempt(self, request: ModelRequest, opening: Opening) -> Attempt:
+        asked = self._complete(request)
+        call = self._call(asked, opening)
+        asked = self._fitting(asked, call, opening)
+        opening.begin(call)
+        with _plugins_part():
+            source = self._source(asked, call, blocking=opening.blocking)
+        attempt = Attempt(call, source, opening.clock)
+        await attempt.begin()
+        return attempt
+
+    def timeouts_of(self, request: ModelRequest) -> Timeouts:
+        """The clocks of a request: its own, or the client's."""
+        asked = request.with_defaults(self.params.defaults).timeout
+        return (self.params.timeouts or Timeouts()).over(asked)
+
     def _stream(
         self, request: RequestLike, converter: MessageConverter | None, *, blocking: bool
     ) -> ModelStream:
-        def open_call(clock: Clock, answer: Answer) -> tuple[Call, DeltaStream]:
-            asked = self._complete(request)
-            answer.model = asked.model
-            call = self._call(asked, clock, answer)
-            asked = self._fitting(asked, call, converter)
-            with _plugins_part():
-                return call, self._source(asked, call, blocking=blocking)
+        async def open_call(opening: Opening) -> Attempt:
+            opening.converter, opening.blocking = converter, blocking
+            asked = self._as_request(request)
+            opening.clock.limit(self.timeouts_of(asked).total)
+            opening.answer.model = self._complete(asked).model
+            return await self.open(asked, opening)
 
         stream = ModelStream(
             open_call, answer=Answer(backend=self.backend), observers=self.observers
@@ -359,11 +392,18 @@ class ProxyLLMClient(ABC):
         return stream
 
     def _fitting(
-        self, request: ModelRequest, call: Call, converter: MessageConverter | None
+        self, request: ModelRequest, call: Call, opening: Opening | None = None
     ) -> ModelRequest:
         """A complete request as the provider gets it."""
-        bound = self._bound(request, converter, lambda told: call.note(warning=told))
-        request = self.local_convert_message(request, bound)
+        converter = opening.converter if opening else None
+        if opening is None or converter is None:
+            request = self.local_convert_message(request)
+        elif opening.converted is None:
+            bound = self._bound(request, converter, lambda told: call.note(warning=told))
+            request = self.local_convert_message(request, bound)
+            opening.converted = request.messages
+        else:  # by an attempt before, at another client perhaps
+            request = self.local_convert_message(request.copy(messages=opening.converted))
         with _plugins_part():
             able = self.capabilities(request.model)
         return self._accepted(request, able, call)
@@ -379,27 +419,37 @@ class ProxyLLMClient(ABC):
             return converter.for_request(request, tokenizer=self.proxy_tokenizer, warn=warn)
         return converter
 
-    def _complete(self, request: RequestLike) -> ModelRequest:
-        """The request with its model, the client's defaults, and messages as values."""
+    def _as_request(self, request: RequestLike) -> ModelRequest:
+        """The request as a value, with messages."""
         if self._closed:
             raise _closed()
         if not isinstance(request, ModelRequest):
             request = ModelRequest(messages=_messages(request))
         if not request.messages:
             raise BadRequestError("the request has no messages", hint="give at least a question")
-        if request.model in (None, self.params.model_name):
-            request = request.copy(model=self.default_model)
-        return request.with_defaults(self.params.defaults)
+        return request
 
-    def _call(self, request: ModelRequest, clock: Clock, answer: Answer) -> Call:
-        timeouts = (self.params.timeouts or Timeouts()).over(request.timeout)
+    def _complete(self, request: RequestLike) -> ModelRequest:
+        """The request with its model, the client's defaults, and messages as values."""
+        asked = self._as_request(request)
+        if asked.model in (None, self.params.model_name):
+            asked = asked.copy(model=self.default_model)
+        return asked.with_defaults(self.params.defaults)
+
+    def _call(self, request: ModelRequest, opening: Opening) -> Call:
+        answer, clock = opening.answer, opening.clock
+        answer.backend, answer.model = self.backend, request.model
+        answer.request_id, answer.warnings = None, ()
+        timeouts = self.timeouts_of(request)
+        clock.start(timeouts)
         return Call(
             timeouts=timeouts,
-            deadline=clock.start(timeouts),
+            deadline=clock.deadline,
             request_id=request.context.request_id,
+            attempt=len(opening.attempts) + 1,
             answer=answer,
             credentials=self.params.credential,
-            on_phase=clock.enter,
+            on_phase=partial(clock.enter, attempt=clock.attempt),
         )
 
     def _accepted(self, request: ModelRequest, able: Capabilities, call: Call) -> ModelRequest:

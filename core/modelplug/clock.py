@@ -15,6 +15,7 @@ from modelplug.errors import (
     IdleTimeoutError,
     Phase,
     ProxyLLMError,
+    QueueTimeoutError,
     TotalTimeoutError,
 )
 from modelplug.timeouts import Timeouts
@@ -33,14 +34,23 @@ class Clock:
     A wait costs a comparison: the timer is moved only when it fires too early, or at once when
     a limit comes nearer, as from the first delta's 60 seconds to the 30 between two. It knows
     the waiting task and not the stream, so a timer keeps no abandoned stream alive.
+
+    One clock serves all attempts of a call: each begins it anew, the deadline stays.
+
+    Attributes:
+        abort: cuts the connection; called before the waiting task is cancelled.
+        cut_by: what ended the call for its caller, from another thread perhaps.
+        attempt: which attempt is under way, from 1 on.
     """
 
     def __init__(self) -> None:
         self.abort: Callable[[], None] | None = None
+        self.cut_by: ProxyLLMError | None = None
+        self.attempt = 0
         self.loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._timeouts = Timeouts()
-        self._started = self.loop.time()
+        self._started = self._begun = self.loop.time()
         self._deadline: float | None = None
         self._phase: Phase = "start"
         self._expires: float | None = None
@@ -51,27 +61,55 @@ class Clock:
         self._is_cut = False
         self._own_cancels = 0
         self._has_progressed = False
+        self._is_queued = False
+        self._queue_limit: float | None = None
 
     @property
     def elapsed(self) -> float:
         """Seconds since the call began."""
         return self.loop.time() - self._started
 
-    def start(self, timeouts: Timeouts) -> float | None:
-        """Take the limits of a call that begins now; its deadline by the loop's clock."""
-        self._timeouts = timeouts
-        if timeouts.total is not None:
-            self._deadline = self._started + timeouts.total
-        self._enter("start")
+    @property
+    def deadline(self) -> float | None:
+        """When the whole call must be over, by the loop's clock; None for never."""
         return self._deadline
 
-    def enter(self, phase: Phase) -> None:
-        """Begin a phase, with its limit; from any thread."""
+    def limit(self, total: float | None) -> None:
+        """Set the deadline of the whole call: so many seconds after its beginning."""
+        self._deadline = self._expires = _after(self._started, total)
+
+    def start(self, timeouts: Timeouts) -> None:
+        """Take the limits of an attempt that begins now; the deadline stays as it is."""
+        self._forget()
+        self.attempt += 1
+        self._timeouts = timeouts
+        self._begun = self.loop.time()
+        self._is_queued = False
+        self._phase = "start"
+        self._enter("start")
+
+    def queue(self, seconds: float | None) -> None:
+        """Have the next wait, which is for no service, end after so many seconds."""
+        self._forget()
+        self._is_queued, self._queue_limit = True, seconds
+        self._expires = self._nearest(_after(self.loop.time(), seconds))
+
+    def remaining(self) -> float | None:
+        """Seconds until the deadline, never below 0; None without one."""
+        return None if self._deadline is None else max(0.0, self._deadline - self.loop.time())
+
+    def enter(self, phase: Phase, *, attempt: int | None = None) -> None:
+        """Begin a phase, with its limit; from any thread.
+
+        Args:
+            phase: what begins.
+            attempt: whose phase it is; that of one that is past means nothing any more.
+        """
         if threading.get_ident() == self._thread:
-            self._enter(phase)
+            self._enter(phase, attempt)
         else:
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                self.loop.call_soon_threadsafe(self._enter, phase)
+                self.loop.call_soon_threadsafe(self._enter, phase, attempt)
 
     def progressed(self) -> None:
         """A piece of the answer came: the next wait, whenever it begins, gets its whole time."""
@@ -132,12 +170,20 @@ class Clock:
                     self.loop.call_soon_threadsafe(self._timer.cancel)
             self._timer = None
 
-    def _enter(self, phase: Phase) -> None:
+    def _forget(self) -> None:
+        """What ended the attempt before is past, and so is the time for its clean-up."""
+        if self._is_cut:
+            self.stop()
+        self._is_cut = self._cause is not None
+
+    def _enter(self, phase: Phase, attempt: int | None = None) -> None:
+        if attempt not in (None, self.attempt):
+            return  # a report from a thread that its abort hasn't reached yet
         if _ORDER.index(phase) < _ORDER.index(self._phase):
             return  # a report from another thread that the answer has overtaken
         self._phase = phase
         limits, now = self._timeouts, self.loop.time()
-        opened = _after(self._started, limits.open)
+        opened = _after(self._begun, limits.open)
         if phase == "connecting":
             self._expires = self._nearest(opened, _after(now, limits.connect))
         elif phase == "open":
@@ -171,8 +217,12 @@ class Clock:
     def _expired(self) -> DeadlineError:
         limits = self._timeouts
         if self._expires == self._deadline:
-            return _over(TotalTimeoutError, "not done", total=limits.total)
-        if self._phase == "connecting" and self.elapsed < (limits.open or float("inf")):
+            total = None if self._deadline is None else round(self._deadline - self._started, 3)
+            return _over(TotalTimeoutError, "not done", total=total)
+        if self._is_queued:
+            return _over(QueueTimeoutError, "no room for the call", queue=self._queue_limit)
+        since = self.loop.time() - self._begun
+        if self._phase == "connecting" and since < (limits.open or float("inf")):
             return _over(ConnectTimeoutError, "no connection", connect=limits.connect)
         if self._phase in ("connecting", "open"):
             return _over(ConnectTimeoutError, "the request was not sent", open=limits.open)

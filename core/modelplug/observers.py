@@ -14,6 +14,7 @@ from modelplug.delta import FinishReason, Usage
 from modelplug.errors import ProxyLLMError
 
 __all__ = [
+    "AttemptFailed",
     "CallAbandoned",
     "CallFailed",
     "CallFinished",
@@ -36,6 +37,14 @@ class CallStarted:
     backend: str | None
     model: str | None
     request_id: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AttemptFailed(CallStarted):
+    """An attempt failed, after ``seconds``, and a policy makes another one."""
+
+    seconds: float
+    error: ProxyLLMError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +81,9 @@ class CallAbandoned(CallStarted):
     deltas: int
 
 
-Event: TypeAlias = CallStarted | FirstDelta | CallFinished | CallFailed | CallAbandoned
+Event: TypeAlias = (
+    CallStarted | AttemptFailed | FirstDelta | CallFinished | CallFailed | CallAbandoned
+)
 """Whatever an observer is told."""
 
 

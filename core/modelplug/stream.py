@@ -14,26 +14,26 @@ or a cancel scope (PEP 789), and it can be closed while another task reads.
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 import time
 import warnings
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import NoReturn, Self, TypeAlias, get_args
 
+from modelplug.attempt import Attempt, is_content
 from modelplug.bridge import Pump
-from modelplug.call import Call
-from modelplug.clock import CLEANUP_SECONDS, Clock
+from modelplug.call import Call, warn
+from modelplug.clock import Clock
 from modelplug.delta import Delta, Finish, FinishReason, Usage
 from modelplug.errors import (
     LifecycleError,
     PluginContractError,
     ProxyLLMError,
-    TruncatedStreamError,
     WrongUseError,
 )
 from modelplug.observers import (
+    AttemptFailed,
     CallAbandoned,
     CallFailed,
     CallFinished,
@@ -41,20 +41,13 @@ from modelplug.observers import (
     FirstDelta,
     Observer,
 )
+from modelplug.opening import FailedAttempt, Opening
 from modelplug.output import Answer, ModelInferenceMetrics, ModelOutput
 
-__all__ = ["DeltaStream", "ModelStream", "Pieces", "SyncModelStream"]
+__all__ = ["ModelStream", "SyncModelStream"]
 
-Pieces: TypeAlias = Delta | Finish | Sequence[Delta | Finish]
-"""What a provider may yield: one piece, or a list of those that are at hand."""
-
-DeltaStream: TypeAlias = AsyncIterator[Pieces]
-"""What ``stream_deltas`` is: an async generator of pieces."""
-
-Open: TypeAlias = Callable[[Clock, Answer], tuple[Call, DeltaStream]]
-"""Begins a call at the stream's first read: the call, and the provider's pieces."""
-
-log = logging.getLogger("modelplug")
+Open: TypeAlias = Callable[[Opening], Awaitable[Attempt]]
+"""Begins a call at the stream's first read: the attempt whose answer has begun."""
 
 
 class ModelStream:
@@ -69,13 +62,16 @@ class ModelStream:
         observers: who is told.
     """
 
+    _ended = True
+    """Until it is made whole: Ctrl-C may come before, and the finaliser after."""
+
     def __init__(self, open: Open, *, answer: Answer, observers: Sequence[Observer] = ()) -> None:  # noqa: A002  # what it does
         self._open = open
         self._answer = answer
         self._observers = observers
         self._clock: Clock | None = None
-        self._call: Call | None = None
-        self._source: DeltaStream | None = None
+        self._opening: Opening | None = None
+        self._attempt: Attempt | None = None
         self._batch: Iterator[object] = iter(())
         self._reading = False
         self._reader_gone: asyncio.Event | None = None
@@ -98,7 +94,7 @@ class ModelStream:
         while True:
             for piece in self._batch:
                 if isinstance(piece, Delta):
-                    if _is_content(piece):
+                    if is_content(piece):
                         if self._first_delta is None:
                             await self._check(piece)
                         return self._take(piece)
@@ -107,11 +103,10 @@ class ModelStream:
                 else:
                     await self._fail(_not_a_piece(piece))
             if self._abandoned:
-                raise _closed_early()
+                raise _closed_early(self.partial)
             if self._ended:
                 raise StopAsyncIteration
-            pieces = await self._wait()
-            self._batch = iter(pieces if isinstance(pieces, (list, tuple)) else (pieces,))
+            self._batch = iter(await self._wait())
 
     async def final(self) -> ModelOutput:
         """Read to the end; the final output."""
@@ -144,20 +139,30 @@ class ModelStream:
     def cut(self, cause: ProxyLLMError) -> None:
         """End the stream with ``cause``, which its reader gets; from any thread."""
         self._cut_by = self._cut_by or cause  # first, as it may just be beginning elsewhere
-        if self._ended or self._clock is None or self._call is None:
+        if self._ended or self._clock is None or self._opening is None:
             return
-        self._call.abort()
+        self._clock.cut_by = self._cut_by
+        self._opening.abort()
         with suppress(RuntimeError):  # its loop is closed, and the stream with it
             self._clock.loop.call_soon_threadsafe(self._clock.cut, cause)
 
+    def told(self, failed: FailedAttempt | None) -> None:
+        """Have the observers told that the call begins, or that another attempt follows."""
+        if failed is None:
+            self._tell(CallStarted)
+        else:
+            self._tell(AttemptFailed, seconds=failed.seconds, error=failed.error)
+
     def __del__(self) -> None:
-        if self._ended or self._call is None or self._clock is None:
+        if self._ended or self._attempt is None or self._clock is None:
             return
         self._clock.stop()
-        if self._call.aborted:
-            return  # the client was closed under it
+        was_aborted = self._attempt.call.aborted
         # Synchronous and from any thread; the generator itself is closed by its loop's hooks.
-        self._call.abort()
+        self._attempt.call.abort()
+        self._attempt.over()
+        if was_aborted:
+            return  # the client was closed under it
         warnings.warn(
             "a model stream was dropped before its end; use 'async with', or close it",
             ResourceWarning,
@@ -174,19 +179,19 @@ class ModelStream:
     def _take(self, delta: Delta) -> ModelOutput:
         answer = self._answer
         answer.deltas.append(delta)
-        _, clock, _ = self._running()
+        _, _, clock = self._running()
         clock.progressed()
         if self._first_delta is None:
             self._began()
         return ModelOutput.of(answer, delta)
 
     def _began(self) -> None:
-        call, clock, _ = self._running()
+        _, call, clock = self._running()
         self._first_delta = clock.elapsed
         call.reached("streaming")
         self._tell(FirstDelta, seconds=self._first_delta)
 
-    async def _wait(self) -> Pieces:
+    async def _wait(self) -> Sequence[object]:
         """The provider's next pieces, for one reader at a time."""
         if self._reading:
             raise WrongUseError("two tasks read one stream", hint="give each a stream of its own")
@@ -200,12 +205,14 @@ class ModelStream:
             if self._reader_gone is not None:
                 self._reader_gone.set()
 
-    async def _step(self) -> Pieces:
+    async def _step(self) -> Sequence[object]:
         """The provider's next pieces; on any failure the stream is ended and closed first."""
         try:
-            if self._source is None:
-                self._begin()
-            return await self._next_pieces()
+            if self._attempt is not None:
+                pieces = await self._attempt.next()
+                return pieces if isinstance(pieces, (list, tuple)) else (pieces,)
+            self._attempt = await self._opened()
+            return self._attempt.first
         except ProxyLLMError as error:
             failure = error
         except BaseException:
@@ -218,41 +225,20 @@ class ModelStream:
         finally:
             del failure  # the error's traceback holds this frame: no cycle
 
-    def _begin(self) -> None:
-        self._clock = Clock()
+    async def _opened(self) -> Attempt:
+        """The attempt that serves, when its answer begins."""
+        clock = self._clock = Clock()
         self._started_ms = time.time_ns() // 1_000_000
-        self._call, self._source = self._open(self._clock, self._answer)
-        self._clock.abort = self._call.abort
+        opening = self._opening = Opening(self, clock=clock, answer=self._answer)
+        clock.abort = opening.abort
         if self._cut_by is not None:
             raise self._cut_by
-        self._tell(CallStarted)
-
-    async def _next_pieces(self) -> Pieces:
-        """One step of the provider under the clock; its outcome, with whose fault it was."""
-        _, clock, source = self._running()
-        failure: BaseException | None = clock.take_cause()
-        pieces: Pieces = ()
-        clock.begin_wait()
-        try:
-            if failure is None:
-                pieces = await source.__anext__()
-        except BaseException as error:  # noqa: BLE001  # told apart below, outside this block
-            failure = error
-        # Whatever a provider made of being cancelled or cut, that is what happened.
-        is_cancelled = clock.end_wait()
-        if is_cancelled:
-            failure = failure if _is_cancel(failure) else asyncio.CancelledError()
-        else:
-            failure = clock.take_cause() or self._cut_by or failure
-        try:
-            if failure is not None:
-                raise _outcome(failure, is_cancelled=is_cancelled or _is_being_cancelled())
-            return pieces
-        finally:
-            del failure  # its traceback holds this frame: no cycle
+        attempt = await self._open(opening)
+        self._answer.attempts = tuple(opening.attempts)
+        return attempt
 
     async def _finish(self, finish: Finish) -> ModelOutput:
-        call, clock, _ = self._running()
+        attempt, call, clock = self._running()
         if (fault := _fault_of(finish)) is not None:
             await self._fail(fault)
         answer = self._answer
@@ -262,6 +248,7 @@ class ModelStream:
         answer.metrics = self._metrics(clock.elapsed)
         self._end()
         call.reached("ended")
+        attempt.over(finish)
         try:
             await self._close_source()
         finally:
@@ -275,12 +262,13 @@ class ModelStream:
         return ModelOutput.of(answer)
 
     async def _fail(self, error: ProxyLLMError) -> NoReturn:
-        answer = self._answer
+        answer, opening = self._answer, self._opening
         self._end()
-        if self._call is not None:
-            self._call.abort()
-            error.rewrite(self._call.scrub)
-            error.complete(phase=self._call.phase, sent=self._call.sent)
+        if self._attempt is not None:
+            self._attempt.fail(error)
+        elif opening is not None:
+            opening.abort()
+            error.complete(attempts=tuple(opening.attempts))
         error.complete(
             phase="start",
             sent="no",
@@ -302,8 +290,10 @@ class ModelStream:
     def _abandon(self) -> None:
         self._abandoned = True
         self._end()
-        if self._call is not None and self._clock is not None:
-            self._call.abort()
+        if self._opening is not None and self._clock is not None:
+            self._opening.abort()
+            if self._attempt is not None:
+                self._attempt.over()
             self._tell(CallAbandoned, seconds=self._clock.elapsed, deltas=len(self._answer.deltas))
 
     def _end(self) -> None:
@@ -314,19 +304,8 @@ class ModelStream:
             self._clock.abort = None  # the call knows the clock: no cycle
 
     async def _close_source(self) -> None:
-        source, self._source = self._source, None
-        close = getattr(source, "aclose", None)
-        if close is None:
-            return
-        try:
-            async with asyncio.timeout(CLEANUP_SECONDS):
-                await close()
-        except asyncio.CancelledError:
-            if _is_being_cancelled():
-                raise
-            log.warning("a plugin's clean-up was cancelled by itself")
-        except Exception as error:  # noqa: BLE001  # nobody is left to be told, the outcome stands
-            log.warning("a plugin's clean-up failed: %s", type(error).__name__)
+        if self._attempt is not None:
+            await self._attempt.close()
 
     def _metrics(self, seconds: float) -> ModelInferenceMetrics:
         usage = self._answer.finish.usage if self._answer.finish else None
@@ -348,14 +327,15 @@ class ModelStream:
             total_time=seconds,
         )
 
-    def _running(self) -> tuple[Call, Clock, DeltaStream]:
-        if self._call is None or self._clock is None or self._source is None:
+    def _running(self) -> tuple[Attempt, Call, Clock]:
+        if self._attempt is None or self._clock is None:
             raise WrongUseError("the stream has not begun, or is over")
-        return self._call, self._clock, self._source
+        return self._attempt, self._attempt.call, self._clock
 
     def _tell(self, event: type[CallStarted], **details: object) -> None:
         if self._observers:
-            call_id = self._call.request_id if self._call else None
+            call = self._opening.call if self._opening else None
+            call_id = call.request_id if call else None
             told = event(
                 backend=self._answer.backend,
                 model=self._answer.model,
@@ -368,17 +348,12 @@ class ModelStream:
             except Exception as error:  # the caller's own, which it is to see
                 if event in (CallFailed, CallAbandoned):
                     # But not in the place of what ended the call.
-                    log.warning("an observer raised %s", type(error).__name__)
+                    warn("an observer raised %s", type(error).__name__)
                     return
                 self._end()
-                if self._call is not None:
-                    self._call.abort()
+                if self._opening is not None:
+                    self._opening.abort()
                 raise
-
-
-def _is_content(delta: Delta) -> bool:
-    """Whether a delta holds anything; an empty one is no progress and isn't passed on."""
-    return bool(delta.text or delta.reasoning or delta.tool_call or delta.sources or delta.extra)
 
 
 def _rate(count: int | None, seconds: float) -> float | None:
@@ -386,9 +361,11 @@ def _rate(count: int | None, seconds: float) -> float | None:
     return count / seconds if count and seconds and count < 2**53 else None
 
 
-def _closed_early() -> LifecycleError:
+def _closed_early(partial: ModelOutput | None = None) -> LifecycleError:
     return LifecycleError(
-        "the stream was closed before its end", hint="what had come is in its 'partial'"
+        "the stream was closed before its end",
+        partial=partial,
+        hint="what had come is in its 'partial'",
     )
 
 
@@ -415,29 +392,6 @@ def _fault_of(finish: Finish) -> PluginContractError | None:
     return None
 
 
-def _is_cancel(failure: BaseException | None) -> bool:
-    return isinstance(failure, asyncio.CancelledError)
-
-
-def _is_being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-def _outcome(failure: BaseException, *, is_cancelled: bool) -> BaseException:
-    """What a provider's failure is to the caller: itself, or the fault of the plugin."""
-    if isinstance(failure, StopAsyncIteration):
-        return TruncatedStreamError(
-            "the answer ended without its terminal sign",
-            hint="the service cut the answer short, or the plugin yields no Finish",
-        )
-    passes = (ProxyLLMError, KeyboardInterrupt, GeneratorExit)
-    # A CancelledError that nobody asked for is something of the plugin's own that was cancelled.
-    if isinstance(failure, passes) or (_is_cancel(failure) and is_cancelled):
-        return failure
-    return PluginContractError.blame(failure)
-
-
 def _weight(output: ModelOutput) -> int:
     """What an output costs while it waits for its reader: 1, and 1 more for each 4 KiB."""
     return 1 + (len(output.delta or "") + len(output.reasoning_delta or "")) // 4096
@@ -448,6 +402,8 @@ class SyncModelStream:
 
     The stream runs on the loop thread of the process; Ctrl-C here cancels it there.
     """
+
+    _ended = True  # as above
 
     def __init__(self, stream: Callable[[], ModelStream]) -> None:
         self._make = stream
@@ -473,35 +429,35 @@ class SyncModelStream:
             self._ended = self._ended or output.final
             return output
         if self._abandoned:
-            raise _closed_early()
+            raise _closed_early(self.partial)
         if self._ended:
             raise StopIteration
         if not self._lock.acquire(blocking=False):
             raise WrongUseError("two threads read one stream", hint="give each one of its own")
         try:
-            self._outputs = self._next_outputs()
-        finally:
-            self._lock.release()
-        return next(self)
-
-    def _next_outputs(self) -> Iterator[ModelOutput]:
-        if self._pump is None:
-            self._stream = self._make()
-            stream = self._stream
-            self._pump = Pump(lambda: stream, weigh=_weight)
-            if self._abandoned:  # another thread closed while this one began
-                self._pump.close()
-        try:
-            outputs = self._pump.take()
-        except ProxyLLMError:
+            self._read()
+        except ProxyLLMError as error:
+            error.complete(partial=self.partial)  # closed from elsewhere, it has none yet
             self._ended = True
             raise
         except BaseException:
             self.close()
             raise
+        finally:
+            self._lock.release()
+        return next(self)
+
+    def _read(self) -> None:
+        if self._pump is None:
+            stream = self._stream = self._make()
+            self._pump = Pump(lambda: stream, weigh=_weight)
+            self._pump.start()
+            if self._abandoned:  # another thread closed while this one began
+                self._pump.close()
+        outputs = self._pump.take()
+        self._outputs = iter(outputs)
         if not outputs:
             self._ended = True
-        return iter(outputs)
 
     def __enter__(self) -> Self:
         return self
@@ -512,10 +468,11 @@ class SyncModelStream:
     def close(self) -> None:
         """Let the connection go; from any thread. A thread that reads gets a LifecycleError."""
         if not self._ended:
-            self._ended = self._abandoned = True
-            self._outputs = iter(())
+            self._abandoned = True
             if self._pump is not None:
                 self._pump.close()
+            self._ended = True
+            self._outputs = iter(())
 
     def __del__(self) -> None:
         if self._ended or self._pump is None:

@@ -271,6 +271,18 @@ class TestAbort:
         at_once(*[call.abort] * 8)
         assert called == Counter(range(500))
 
+    def test_a_log_handler_that_raises_stops_no_callback(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What can't be logged keeps no connection from being cut."""
+        monkeypatch.setattr(call_module.log, "warning", Mock(side_effect=OSError("disk full")))
+        called: Counter[str] = Counter()
+        call = Call()
+        for job in (partial(called.update, ["a"]), Mock(side_effect=ValueError)):
+            call.on_abort(job)
+        call.abort()
+        assert called == Counter("a")
+
     def test_no_callback_is_missed_while_another_thread_aborts(self) -> None:
         """A callback that is registered during an abort runs once too."""
         called: Counter[int] = Counter()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 
@@ -18,6 +20,7 @@ from modelplug import (
     Timeouts,
     TotalTimeoutError,
 )
+from modelplug.attempt import under
 from modelplug.clock import Clock
 from tests.support.scripted import AsyncScripted
 from tests.support.virtual import run_virtually
@@ -221,3 +224,39 @@ def test_a_report_that_comes_late_doesnt_turn_the_clock_back() -> None:
         return clock._phase
 
     assert run_virtually(main()) == "streaming"
+
+
+def test_a_phase_of_an_attempt_that_is_past_means_nothing() -> None:
+    """Its thread may be slow to hear that it was aborted; the next attempt has its own limits."""
+
+    async def main() -> float:
+        clock, loop = Clock(), asyncio.get_running_loop()
+        clock.start(LIMITS)
+        first = clock.attempt
+        clock.start(LIMITS)
+        clock.enter("connecting", attempt=clock.attempt)
+        late = partial(clock.enter, "sent", attempt=first)
+        thread = threading.Thread(target=late)
+        thread.start()
+        thread.join()
+        late()
+        with pytest.raises(ConnectTimeoutError):
+            await under(clock, lambda: asyncio.sleep(99))
+        return loop.time()
+
+    assert run_virtually(main()) == 5
+
+
+def test_what_ended_one_attempt_leaves_the_next_alone() -> None:
+    """The second for a clean-up is the first one's; the next has its own time, and a clock."""
+
+    async def main() -> list[float]:
+        clock, ends = Clock(), []
+        for seconds in (2.0, 3.0, 0.5):
+            clock.start(Timeouts(first_delta=seconds))
+            with pytest.raises(FirstDeltaTimeoutError):
+                await under(clock, lambda: asyncio.sleep(99))
+            ends.append(asyncio.get_running_loop().time())
+        return ends
+
+    assert run_virtually(main()) == [2, 5, 5.5]

@@ -11,6 +11,7 @@ from typing import Any, get_args
 import pytest
 
 from modelplug import (
+    AttemptFailed,
     CallAbandoned,
     CallFailed,
     CallFinished,
@@ -26,6 +27,7 @@ WHO = {"backend": "acme", "model": "m", "request_id": "r"}
 
 EVENTS: dict[type[CallStarted], dict[str, object]] = {
     CallStarted: {},
+    AttemptFailed: {"seconds": 0.5, "error": ServerError("it failed")},
     FirstDelta: {"seconds": 0.5},
     CallFinished: {
         "seconds": 1.5,

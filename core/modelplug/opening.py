@@ -1,0 +1,151 @@
+"""A call whose answer hasn't begun: what policies hand on to one another, and wait with."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from modelplug.attempt import under
+from modelplug.call import Call
+from modelplug.clock import Clock
+from modelplug.errors import ProxyLLMError
+from modelplug.messages import MessageConverter, ModelMessage
+from modelplug.output import Answer
+
+__all__ = ["FailedAttempt", "Opening", "Waiting"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FailedAttempt:
+    """What was tried before, and didn't serve: in ``attempts`` of outputs and of errors.
+
+    Attributes:
+        backend, model: which were asked; None where nobody was, as a limit refused before.
+        error: why it didn't serve.
+        seconds: how long it took, its waits included.
+    """
+
+    backend: str | None
+    model: str | None
+    error: ProxyLLMError
+    seconds: float
+
+
+class Waiting(Protocol):
+    """The stream that waits for an answer to begin."""
+
+    def cut(self, cause: ProxyLLMError) -> None:
+        """End it with ``cause``; from any thread."""
+        ...  # pragma: no cover
+
+    def told(self, failed: FailedAttempt | None) -> None:
+        """Have its observers told that the call begins, or that another attempt follows."""
+        ...  # pragma: no cover
+
+
+class Opening:
+    """One logical call until its answer begins; all its attempts share one clock.
+
+    Attributes:
+        stream: whose answer it is, weakly.
+        clock: the deadline of the call, and the limits of the attempt under way.
+        answer: where the answer will be collected.
+        converter: the caller's own; it runs once, whatever the number of attempts.
+        blocking: whether the caller is a thread, so that a blocking provider serves best.
+        call: what the last attempt was given; None before the first.
+        attempts: those that have failed, and were followed by another.
+        is_last_resort: whether nobody else would be asked if this attempt failed.
+    """
+
+    def __init__(
+        self,
+        stream: Waiting,
+        *,
+        clock: Clock,
+        answer: Answer,
+    ) -> None:
+        self.stream = weakref.ref(stream)
+        self.clock = clock
+        self.answer = answer
+        self.converter: MessageConverter | None = None
+        self.converted: Sequence[ModelMessage] | None = None
+        self.blocking = False
+        self.call: Call | None = None
+        self.attempts: list[FailedAttempt] = []
+        self.is_last_resort = True
+        self._is_told = False
+        self._since = clock.elapsed
+
+    def begin(self, call: Call) -> None:
+        """An attempt begins; the first one, or a wait before it, begins the call for observers."""
+        self.call = call
+        self._announce()
+
+    def abort(self) -> None:
+        """Cut the connection of the attempt under way; from any thread."""
+        if self.call is not None:
+            self.call.abort()
+
+    def failed(self, error: ProxyLLMError) -> None:
+        """An attempt has failed, and another one follows; its observers are told."""
+        seconds = self.clock.elapsed - self._since
+        self._since = self.clock.elapsed
+        # Without its frames, which would keep the whole attempt alive, nor the answer, which is
+        # to hold it: there was none yet.
+        _strip(error)
+        error.partial = None
+        failed = FailedAttempt(
+            backend=error.backend, model=error.model, error=error, seconds=seconds
+        )
+        self.attempts.append(failed)
+        self._tell(failed)
+
+    def remaining(self) -> float | None:
+        """Seconds that are left of the call; None without a deadline."""
+        return self.clock.remaining()
+
+    async def wait(self, wait: Callable[[], Awaitable[T]], *, queue: float | None = None) -> T:
+        """What ``wait`` gives; closing the stream, and the call's deadline, end the wait.
+
+        Args:
+            wait: begins it.
+            queue: seconds that it may take; None leaves that to the deadline.
+
+        Raises:
+            QueueTimeoutError: it took longer than ``queue``.
+            TotalTimeoutError: the call's deadline came.
+            LifecycleError: the stream, or its client, was closed.
+        """
+        self._announce()
+        self.clock.queue(queue)
+        return await under(self.clock, wait)
+
+    async def pause(self, seconds: float) -> None:
+        """Do nothing for so many seconds, as ``wait`` does."""
+        await self.wait(lambda: asyncio.sleep(seconds))
+
+    def _announce(self) -> None:
+        if not self._is_told:
+            self._is_told = True
+            self._tell(None)
+
+    def _tell(self, failed: FailedAttempt | None) -> None:
+        if (stream := self.stream()) is not None:
+            stream.told(failed)
+
+
+def _strip(error: BaseException) -> None:
+    """Take the frames off an error, and off what it comes of."""
+    chain: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while chain:
+        each = chain.pop()
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            each.__traceback__ = None
+            chain += (each.__cause__, each.__context__)
