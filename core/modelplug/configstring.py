@@ -33,7 +33,9 @@ from modelplug.errors import ConfigError, ConfigSyntaxError, InvalidCredentialEr
 __all__ = ["SECRET_OPTIONS", "ConfigString", "Reference", "Target"]
 
 # Their value must be a reference. The full names are no options, but a key must not slip by.
-SECRET_OPTIONS = frozenset({"api_key", "api_secret", "proxy_api_key", "proxy_api_secret"})
+SECRET_OPTIONS = frozenset(
+    {"api_key", "api_secret", "proxy_api_key", "proxy_api_secret", "redis_url"}
+)
 
 Value: TypeAlias = "str | tuple[str, ...] | Reference"
 

@@ -30,7 +30,11 @@ from modelplug.settings import (
     merged,
 )
 
-__all__ = ["Choice", "Configuration", "configured"]
+__all__ = ["Choice", "Configuration", "configured", "targets_of"]
+
+
+_OF_ONE = CREDENTIALS | {"proxy_api_base", "proxy_api_version", "proxy_api_type", "profile"}
+"""What one backend has, and another hasn't."""
 
 
 class Choice(NamedTuple):
@@ -118,6 +122,27 @@ def configured(
         origins=origins,
         params=_params(chosen, backend, merged(origins)),
     )
+
+
+def targets_of(
+    params: ProxyModelParameters | str | Mapping[str, object] | None,
+    overrides: Mapping[str, object],
+) -> Sequence[Target]:
+    """The targets of the config string, each a backend to fall back to; none without one.
+
+    Raises:
+        ConfigError: it can't be read; or there are several, and what is for one of them alone
+            is given for all.
+    """
+    asked = merged((Settings.of(overrides), _given(params))).fields
+    text = str(asked.get("proxyllm_backend") or "")
+    targets = ConfigString.parse(text).targets if "|" in text else ()
+    if len(targets) > 1 and (apart := sorted(_OF_ONE & asked.keys())):
+        raise ConfigError(
+            f"{_names(apart)} can't be for all of {len(targets)} backends",
+            hint="give each its own, in a profile: '@one | @other'",
+        )
+    return targets
 
 
 def _given(params: ProxyModelParameters | str | Mapping[str, object] | None) -> Settings:

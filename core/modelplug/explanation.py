@@ -208,7 +208,7 @@ def _secrets(params: ProxyModelParameters) -> tuple[list[Secret], list[ProxyLLME
     """The secrets that are at hand, and why others aren't."""
     secrets: list[Secret] = []
     failures: list[ProxyLLMError] = []
-    for secret in (params.proxy_api_key, params.proxy_api_secret):
+    for secret in (params.proxy_api_key, params.proxy_api_secret, params.redis_url):
         if not isinstance(secret, Secret) or is_callable(secret):
             continue
         try:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
 from modelplug.client import ProxyLLMClient
-from modelplug.configuration import Configuration, configured
+from modelplug.configstring import ConfigString
+from modelplug.configuration import Configuration, configured, targets_of
 from modelplug.errors import ConfigError, PluginContractError, ProxyLLMError
 from modelplug.observers import Observer
-from modelplug.params import ProxyModelParameters
+from modelplug.params import ProxyModelParameters, asks_for_policies
 from modelplug.plugins import installed, load_attribute
 from modelplug.registry import registry
 from modelplug.settings import CREDENTIALS
@@ -74,7 +75,7 @@ def new_client(
         PluginError: the backend isn't there, or its plugin is faulty.
     """
     try:
-        return _new_client(params, default_executor, tuple(observers), overrides)
+        return _new_client(params, overrides, executor=default_executor, observers=tuple(observers))
     except ProxyLLMError as error:
         # The frames below, and this one, hold values as they were given, secrets among them.
         failure = error.with_traceback(None)
@@ -84,13 +85,24 @@ def new_client(
 
 def _new_client(
     params: ProxyModelParameters | str | Mapping[str, object] | None,
+    overrides: Mapping[str, object],
+    *,
     executor: Executor | None,
     observers: tuple[Observer, ...],
-    overrides: Mapping[str, object],
 ) -> ProxyLLMClient:
     for observer in observers:
         if not callable(observer):
             raise ConfigError(f"an observer is a callable, not a {type(observer).__name__}")
+    targets = targets_of(params, overrides)
+    if len(targets) > 1:
+        others = None if isinstance(params, str) else params
+        each = (
+            {**overrides, "proxyllm_backend": str(ConfigString(targets=(target,)))}
+            for target in targets
+        )
+        return _fallback(
+            _new_client(others, its, executor=executor, observers=observers) for its in each
+        )
     if _stand_ins:
         overrides = {**dict.fromkeys(CREDENTIALS, _NO_CREDENTIAL), **overrides}
     configuration = configured(params, overrides)
@@ -99,7 +111,24 @@ def _new_client(
     complete = configuration.params
     complete.credential()  # raises now, rather than at the first call
     named = tuple(_observer(name) for name in complete.observers)
-    return made(configuration, executor, observers=(*observers, *named))
+    client = made(configuration, executor, observers=(*observers, *named))
+    if not asks_for_policies(complete):
+        return client
+    # Here: few ask for any, and nobody else is to wait for them.
+    from modelplug.policies.configured import with_policies
+
+    return with_policies(client, complete)
+
+
+def _fallback(making: Iterator[ProxyLLMClient]) -> ProxyLLMClient:
+    """A client of several, the first of which is asked first; all of them, or none is made."""
+    # Here, as above.
+    from modelplug.policies.fallback import Fallback
+
+    with ExitStack() as unless_all_are_made:
+        clients = [unless_all_are_made.enter_context(client) for client in making]
+        unless_all_are_made.pop_all()
+    return Fallback(*clients)
 
 
 def made(

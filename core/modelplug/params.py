@@ -45,6 +45,7 @@ __all__ = [
     "RequestDefaults",
     "SecretReference",
     "as_defaults",
+    "asks_for_policies",
     "fitted",
     "validated",
 ]
@@ -187,6 +188,12 @@ class ProxyModelParameters(BaseModel):
         timeouts: the clocks of every call; None is the backend's choice.
         allow_insecure: let credentials travel unencrypted to another machine.
         observers: names of the group ``modelplug.observers`` to tell of calls.
+        retries: how many more times a call is opened that failed before its answer began.
+        breaker: whether a backend that keeps failing is left alone for a while.
+        concurrency: how many calls may be under way at once.
+        requests_per_minute, tokens_per_minute: how many of these; needs ``modelplug[limits]``.
+        redis_url: where those rates are kept for several processes together, such as
+            ``redis://localhost/0``; needs ``modelplug[redis]``.
         model_path, proxy_server_url, model_type, device, prompt_template, llm_client_class:
             DB-GPT's; kept for its users, read by no backend here.
 
@@ -223,6 +230,12 @@ class ProxyModelParameters(BaseModel):
     timeouts: Timeouts | None = None
     allow_insecure: bool = False
     observers: tuple[str, ...] = ()
+    retries: NonNegativeInt | None = None
+    breaker: bool = False
+    concurrency: Annotated[int, Field(gt=0)] | None = None
+    requests_per_minute: Annotated[int, Field(gt=0)] | None = None
+    tokens_per_minute: Annotated[int, Field(gt=0)] | None = None
+    redis_url: SecretField = Field(default_factory=Secret)
 
     if not TYPE_CHECKING:  # type checkers see the fields as keywords, which this would hide
 
@@ -287,6 +300,18 @@ class ProxyModelParameters(BaseModel):
             api_key=Secret(_as_secret(self.proxy_api_key).reveal()),
             api_secret=Secret(_as_secret(self.proxy_api_secret).reveal()),
         )
+
+
+def asks_for_policies(params: ProxyModelParameters) -> bool:
+    """Whether a client is to be wrapped into policies."""
+    wanted = (
+        params.retries,
+        params.breaker,
+        params.concurrency,
+        params.requests_per_minute,
+        params.tokens_per_minute,
+    )
+    return any(wanted)
 
 
 def validated(

@@ -130,8 +130,8 @@ def single(config: ConfigString) -> Target:
     """
     if len(config.targets) > 1:
         raise UnsupportedOptionError(
-            "several targets (a | b) are understood, but this version carries out one only",
-            hint="name one backend",
+            "several targets (a | b) stand in the config string of a client, and nowhere else",
+            hint="name one backend here",
         )
     return config.targets[0]
 

@@ -223,6 +223,13 @@ def test_parse_bad(text: str, column: int) -> None:
     assert error.hint
 
 
+def test_secret_options() -> None:
+    """The address of a Redis has a password in it as a rule."""
+    assert {"proxy_api_key", "proxy_api_secret", "redis_url", "api_key", "api_secret"} == {
+        *SECRET_OPTIONS
+    }
+
+
 @pytest.mark.parametrize("option", sorted(SECRET_OPTIONS))
 @pytest.mark.parametrize("value", NOT_REFERENCES)
 def test_parse_secret_written_out(option: str, value: str) -> None:

@@ -67,14 +67,18 @@ WORDS = {
     "search": ("normal", "deep"),
     "auditing": ("default",),
     "allow_insecure": (True, False),
+    "breaker": (True, False),
     "show_sources": (True, False),
 }
 """What is to be chosen from few; neighbours differ, and the lowest origin's isn't the default."""
 
 LISTS = {"observers", "stop", "patch_id"}
-NUMBERS = {"max_new_tokens", "context_len", "top_k", "seed", "max_context_size"}
+NUMBERS = {
+    *("max_new_tokens", "context_len", "top_k", "seed", "max_context_size"),
+    *("retries", "concurrency", "requests_per_minute", "tokens_per_minute"),
+}
 FRACTIONS = {"temperature", "top_p", "presence_penalty", "frequency_penalty", "timeout", *CLOCKS}
-SECRETS = {"proxy_api_key", "proxy_api_secret"}
+SECRETS = {"proxy_api_key", "proxy_api_secret", "redis_url"}
 
 
 def value_of(name: str, origin: str) -> object:
@@ -285,7 +289,7 @@ def test_a_default_profile_of_another_distribution_stays_out(world: World, site:
         ({"backend": "made-up", "profile": "e"}, "profile e is for echo"),
         ({"backend": "@e", "profile": "m"}, "two profiles"),
         ({"profile": 7}, "profile is a name"),
-        ({"profile": "m", "backend": "a | b"}, "several targets"),
+        ({"profile": "m", "backend": "a | b"}, "profile can't be for all of 2 backends"),
         ({"backend": "made-up?profile=m"}, "no option of a config string"),
         ({}, "no backend is chosen"),
     ],

@@ -224,7 +224,21 @@ def test_a_password_in_an_address_is_masked() -> None:
     assert told.values["http_proxy"].value == "http://**********@proxy:8080/"
 
 
+def test_policies_are_told_and_the_address_of_redis_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not given as it is, nor where a reference leads; nobody is asked there."""
+    monkeypatch.setenv("A_REDIS", f"redis://:{CANARY}@127.0.0.1:1/0")
+    config = "echo?retries=2&breaker=true&concurrency=3&requests_per_minute=4&tokens_per_minute=5"
+    told = explain(config, "hello", redis_url=f"redis://:{CANARY}@127.0.0.1:1/0")
+    names = ("retries", "breaker", "concurrency", "requests_per_minute", "tokens_per_minute")
+    assert [told.values[name].value for name in names] == [2, True, 3, 4, 5]
+    assert {told.values[name].origin for name in names} == {"config string"}
+    referred = explain(f"{config}&redis_url=env:A_REDIS", "hello")
+    assert referred.values["redis_url"].value == "env:A_REDIS"
+    assert CANARY not in repr(told) + repr(referred)
+
+
 FORMS: dict[str, Callable[[], object]] = {
+    "redis": lambda: explain("echo", redis_url=CANARY, api_base=f"wss://x/?{CANARY}"),
     "mapping": lambda: explain({"backend": "echo", "api_key": CANARY}),
     "params": lambda: explain(ProxyModelParameters(proxyllm_backend="echo", proxy_api_key=CANARY)),
     "override": lambda: explain("echo", proxy_api_key=Secret(CANARY)),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,6 +26,8 @@ from modelplug import (
     UnsupportedOptionError,
     new_client,
 )
+from modelplug.policies import Fallback, Policy
+from modelplug_echo.client import EchoClient
 from tests.support.dists import PLUGIN, install
 from tests.support.leaks import our_locals
 
@@ -99,7 +104,17 @@ def test_a_name_like_the_old_form_changes_nothing_else() -> None:
         ("echo?delay=soon", ConfigError),
         ("echo?temperature=warm", ConfigError),
         (f"echo?api_key={CANARY}", InvalidCredentialError),
-        ("echo|echo", UnsupportedOptionError),
+        ("echo|ecko", BackendNotFoundError),
+        ("echo|echo?dely=1", UnsupportedOptionError),
+        ("echo?retries=-1", ConfigError),
+        ("echo?retries=many", ConfigError),
+        ("echo?concurrency=0", ConfigError),
+        ("echo?requests_per_minute=0", ConfigError),
+        ("echo?breaker=perhaps", ConfigError),
+        (f"echo?redis_url=redis://:{CANARY}@x", InvalidCredentialError),
+        ({"backend": "echo | echo", "api_key": CANARY}, ConfigError),
+        ({"backend": "echo | echo", "api_base": "wss://x"}, ConfigError),
+        ({"backend": "echo | echo", "profile": "p"}, ConfigError),
         ("@prod", ConfigError),
         ({}, ConfigError),
         (7, ConfigError),
@@ -296,3 +311,104 @@ def test_an_observer_has_to_be_callable(observer: object) -> None:
 def test_keywords_alone_make_a_client() -> None:
     """The config string may be a keyword like all else."""
     assert new_client(proxyllm_backend="echo").backend == "echo"
+
+
+def layers(client: ProxyLLMClient) -> list[str]:
+    """The policies around a client, outermost first, and itself."""
+    names = [type(client).__name__]
+    return [*names, *layers(client.clients[0])] if isinstance(client, Policy) else names
+
+
+FULL = "echo?retries=1&breaker=true&concurrency=2&requests_per_minute=600&tokens_per_minute=6000"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: new_client(FULL),
+        lambda: new_client("echo", retries=1, breaker=True, concurrency=2, requests_per_minute=9),
+        lambda: new_client(
+            ProxyModelParameters(
+                proxyllm_backend="echo",
+                retries=1,
+                breaker=True,
+                concurrency=2,
+                tokens_per_minute=6000,
+            )
+        ),
+    ],
+    ids=["config-string", "overrides", "params"],
+)
+def test_policies_are_asked_for_by_config(make: Callable[[], ProxyLLMClient]) -> None:
+    """In whatever form, they stand in the order in which they belong."""
+    with make() as client:
+        assert layers(client) == ["Breaker", "Retry", "RateLimit", "ConcurrencyLimit", "EchoClient"]
+        assert client.sync_generate("hi").text == "hi"
+
+
+def test_policies_are_asked_for_by_a_profile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each target of a config string has those of its own."""
+    file = tmp_path / "modelplug.toml"
+    file.write_text(
+        "[profiles.a]\nbackend = 'echo:x'\nretries = 2\n"
+        "[profiles.b]\nbackend = 'echo:y'\nconcurrency = 3\nbreaker = true\n"
+    )
+    monkeypatch.setenv("MODELPLUG_CONFIG", str(file))
+    with new_client("@a | @b | echo:z") as client:
+        assert isinstance(client, Fallback)
+        assert [layers(each) for each in client.clients] == [
+            ["Retry", "EchoClient"],
+            ["Breaker", "ConcurrencyLimit", "EchoClient"],
+            ["EchoClient"],
+        ]
+        assert [each.default_model for each in client.clients] == ["x", "y", "z"]
+        assert client.sync_generate("hi").served_by == "echo:x"
+
+
+@pytest.mark.parametrize("config", ["echo", "echo?retries=0", "echo?breaker=false"])
+def test_without_a_word_there_is_no_policy(config: str) -> None:
+    """Nor is any imported."""
+    code = (
+        "import sys, modelplug; HEAVY = ('redis', 'pyrate_limiter'); "
+        f"print(type(modelplug.new_client({config!r})).__name__, "
+        "[each for each in sys.modules if 'policies' in each or each in HEAVY])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "EchoClient []\n"
+
+
+def test_what_is_for_all_targets_is_for_each() -> None:
+    """Overrides that aren't one backend's own."""
+    with new_client("echo:x | echo:y", retries=1, temperature=0.5) as client:
+        assert isinstance(client, Fallback)
+        assert [layers(each)[0] for each in client.clients] == ["Retry", "Retry"]
+        assert {each.params.defaults["temperature"] for each in client.clients} == {0.5}
+
+
+def test_a_target_that_cant_be_made_leaves_nothing_open(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those before it are closed again."""
+    closed: list[object] = []
+
+    def close(self: EchoClient) -> None:
+        closed.append(self)
+
+    monkeypatch.setattr(EchoClient, "close", close)
+    with pytest.raises(BackendNotFoundError):
+        new_client("echo | echo | ecko")
+    assert len(closed) == 2
+
+
+def test_observers_are_told_once_of_a_call_at_several() -> None:
+    """Whoever is given to all hears each event once."""
+    events: list[Event] = []
+    with new_client("echo | echo", observers=[events.append]) as client:
+        client.sync_generate("hi")
+    assert [type(event).__name__ for event in events] == [
+        "CallStarted",
+        "FirstDelta",
+        "CallFinished",
+    ]

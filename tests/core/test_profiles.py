@@ -148,7 +148,9 @@ def test_what_cannot_stand_in_a_profile(file: Path, text: str, words: str) -> No
     assert words in str(error)
 
 
-@pytest.mark.parametrize("key", ["api_key", "api_secret", "proxy_api_key", "proxy_api_secret"])
+@pytest.mark.parametrize(
+    "key", ["api_key", "api_secret", "proxy_api_key", "proxy_api_secret", "redis_url"]
+)
 @pytest.mark.parametrize(
     "value", [CANARY, "", "env:", f"env:{CANARY}-", "file:", f"http:{CANARY}", [CANARY], 7]
 )

@@ -172,7 +172,12 @@ several = st.lists(words, min_size=2, max_size=4).map(tuple)
 SPELLED: Mapping[str, st.SearchStrategy[object]] = {
     **dict.fromkeys(("temperature", "top_p", "presence_penalty", "frequency_penalty"), numbers),
     **dict.fromkeys(("max_new_tokens", "context_len", "top_k", "seed"), counts),
-    "max_context_size": st.integers(1, 2**63),
+    **dict.fromkeys(
+        ("max_context_size", "concurrency", "requests_per_minute", "tokens_per_minute"),
+        st.integers(1, 2**63),
+    ),
+    "retries": counts,
+    "breaker": st.booleans(),
     "timeout": st.floats(0, exclude_min=True, allow_infinity=False),
     "stop": words | several,
     "stop_token_ids": st.lists(counts, min_size=1).map(tuple),
@@ -189,7 +194,10 @@ SPELLED: Mapping[str, st.SearchStrategy[object]] = {
 }
 """What fields may be given; all others are texts."""
 
-APART = {"proxyllm_backend", "options", "defaults", "timeouts", "proxy_api_key", "proxy_api_secret"}
+APART = {
+    *("proxyllm_backend", "options", "defaults", "timeouts"),
+    *("proxy_api_key", "proxy_api_secret", "redis_url"),
+}
 FIELDS = set(ProxyModelParameters.model_fields) - APART
 anything = st.fixed_dictionaries(
     {},
