@@ -2,9 +2,13 @@
 
 Not asyncio's own ``create_connection(host, port)``: with ``happy_eyeballs_delay``, cancelling
 it while the race is being decided loses a connected socket (seen in Python 3.11 to 3.13); and
-its look-ups share a pool with everything else. Other loops get host and port, and no race: an
-early abort makes uvloop close the descriptor below a socket that it was given, and leave the
-socket itself, which closes the same number again when somebody else may have it.
+its look-ups share a pool with everything else. Other loops get one address after the other, in
+figures, and no race: an early abort makes uvloop close the descriptor below a socket that it
+was given, and leave the socket itself, which closes the same number again when somebody else
+may have it.
+
+There is one look-up, and what it gave is what is connected to: a name that leads elsewhere the
+next time, once it was looked at, leads nowhere. TLS and the Host header keep the name.
 """
 
 from __future__ import annotations
@@ -12,13 +16,15 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from itertools import zip_longest
-from ssl import SSLContext
+from ssl import SSLContext, SSLError
 from typing import Any, TypeAlias
 
+from modelplug.errors import UnsafeEndpointError
+from modelplug.transport.addresses import is_public
 from modelplug.transport.endpoint import Endpoint
 from modelplug.transport.faults import connecting_failed
 from modelplug.transport.tls import warm_tls_context
@@ -33,6 +39,9 @@ _TLS_SHUTDOWN = 0.1
 
 _Address: TypeAlias = tuple[int, int, int, str, Any]
 """As getaddrinfo gives it: family, type, protocol, canonical name, the socket's address."""
+
+_Connect: TypeAlias = Callable[..., Awaitable[object]]
+"""The loop's ``create_connection``, but for where to."""
 
 _Attempt: TypeAlias = asyncio.Task[socket.socket]
 
@@ -57,6 +66,7 @@ async def dial(
 
     Raises:
         ResolveError: the host's name has no address.
+        UnsafeEndpointError: an address isn't public, for an endpoint that must be.
         ConnectError: no address answers.
         TlsError: the server's certificate or its TLS was refused.
     """
@@ -64,17 +74,21 @@ async def dial(
     loop = asyncio.get_running_loop()
     try:
         context = (tls or await warm_tls_context()) if endpoint.secure else None
-        target: dict[str, Any] = {"host": endpoint.host, "port": endpoint.port}
-        if isinstance(loop, asyncio.BaseEventLoop):
-            target = {"sock": await _connected(endpoint)}
-        await loop.create_connection(
+        addresses = await _addresses(endpoint.host, endpoint.port)
+        if endpoint.public_only:
+            _check(addresses, endpoint)
+        connect: _Connect = partial(
+            loop.create_connection,
             lambda: protocol,
-            **target,
             ssl=context,
             server_hostname=endpoint.host if context else None,
             ssl_handshake_timeout=timeout if context else None,
             ssl_shutdown_timeout=_TLS_SHUTDOWN if context else None,
         )
+        if isinstance(loop, asyncio.BaseEventLoop):
+            await connect(sock=await _connected(addresses))
+        else:
+            await _in_turn(addresses, connect)
     except OSError as error:
         fault = connecting_failed(error, endpoint)
     if fault is not None:
@@ -84,8 +98,35 @@ async def dial(
             del fault  # the error's traceback holds this frame: no cycle
 
 
-async def _connected(endpoint: Endpoint) -> socket.socket:
-    addresses = await _addresses(endpoint.host, endpoint.port)
+def _check(addresses: Sequence[_Address], endpoint: Endpoint) -> None:
+    """All of them: which one would be connected to is a matter of luck."""
+    for *_, target in addresses:
+        if not is_public(target[0]):
+            raise UnsafeEndpointError(
+                f"{endpoint} is a public service, but its host has the address {target[0]} here",
+                hint="if that is meant, as with a proxy that answers look-ups, configure api_base",
+                sent="no",
+            )
+
+
+async def _in_turn(addresses: Sequence[_Address], connect: _Connect) -> None:
+    """Have the loop connect to the first address that answers; raises the first's failure."""
+    failures: list[OSError] = []
+    try:
+        for *_, target in addresses:
+            try:
+                await connect(host=target[0], port=target[1])
+                return
+            except SSLError:
+                raise  # it did answer
+            except OSError as error:
+                failures.append(error)
+        raise failures[0]
+    finally:
+        failures.clear()  # their tracebacks hold this frame: no cycle
+
+
+async def _connected(addresses: Sequence[_Address]) -> socket.socket:
     if len(addresses) == 1:
         return await _attempt(addresses[0])
     return await _race(_interleaved(addresses))

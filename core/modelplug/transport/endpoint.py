@@ -34,6 +34,8 @@ class Endpoint:
         host: a name in lower case, an IPv4 address, or an IPv6 address without brackets.
         port: 1 to 65535.
         path: begins with a slash; percent-encoded where it must be.
+        public_only: whether it must be on the internet: ``dial`` refuses a host with an
+            address that is private, loopback or otherwise not public.
 
     Raises:
         UnsafeEndpointError: one of the fields can't be one.
@@ -43,6 +45,7 @@ class Endpoint:
     host: str
     port: int
     path: str = "/"
+    public_only: bool = False
 
     def __post_init__(self) -> None:
         if self.scheme not in _PORTS:
@@ -62,6 +65,7 @@ class Endpoint:
         *,
         schemes: Sequence[str] = ("wss", "ws"),
         allow_insecure: bool = False,
+        public_only: bool = False,
     ) -> Endpoint:
         """The endpoint that ``url`` names, if credentials may be sent there.
 
@@ -71,6 +75,8 @@ class Endpoint:
             url: scheme, host, port and path; nothing else.
             schemes: those that the protocol has.
             allow_insecure: take plain ``ws`` and ``http`` for any host.
+            public_only: see the class. For the address of a public service that a plugin has
+                built in; one that the operator's configuration names may be anywhere.
 
         Raises:
             UnsafeEndpointError: the URL is something else, can be read in two ways, or isn't
@@ -81,7 +87,7 @@ class Endpoint:
         if isinstance(parts, str):
             raise UnsafeEndpointError(f"not an address to send credentials to: {parts}")
         scheme, host, port, path = parts
-        endpoint = cls(scheme=scheme, host=host, port=port, path=path)
+        endpoint = cls(scheme=scheme, host=host, port=port, path=path, public_only=public_only)
         if not (endpoint.secure or endpoint.is_loopback or allow_insecure):
             raise UnsafeEndpointError(
                 f"{endpoint} is not encrypted: whoever is on the way can read the key",

@@ -92,6 +92,7 @@ def connect(
 
     Raises:
         ResolveError: the host's name has no address.
+        UnsafeEndpointError: an address isn't public, for an endpoint that must be.
         ConnectError: no address answers.
         TlsError: the server's certificate or its TLS was refused.
         HandshakeError: the server didn't agree to a WebSocket.
@@ -291,8 +292,9 @@ class WebSocket(asyncio.BufferedProtocol):
         wire, transport = self._wire, self._transport
         if transport is not None:
             for data in wire.answers():
-                # While the server doesn't read, answers to its pings would pile up.
-                if not self._is_backed_up:
+                # While the server doesn't read, answers to its pings would pile up; and asyncio
+                # logs each that is written when the socket has just been found to be dead.
+                if not (self._is_backed_up or transport.is_closing()):
                     transport.write(data)
             if wire.has_ended:
                 self._transport = None

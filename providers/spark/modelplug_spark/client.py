@@ -119,7 +119,11 @@ class SparkLLMClient(ProxyLLMClient):
         """Where a request goes, and the message that it becomes."""
         options = self.options_for(request, SparkOptions)
         model = _placed(request.model or self.default_model, self.params, options.domain)
-        endpoint = Endpoint.parse(model.url, allow_insecure=self.params.allow_insecure)
+        endpoint = Endpoint.parse(
+            model.url,
+            allow_insecure=self.params.allow_insecure,
+            public_only=not self.params.proxy_api_base,
+        )
         asked = question(
             request,
             model,

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import gc
 import socket
+import ssl
 import threading
 import weakref
 from collections.abc import AsyncIterator, Callable
@@ -15,8 +16,9 @@ from functools import partial
 from typing import Any, NoReturn, cast
 
 import pytest
+import trustme
 
-from modelplug.errors import ConnectError, ResolveError
+from modelplug.errors import ConnectError, ResolveError, TlsError, UnsafeEndpointError
 from modelplug.transport import Endpoint, dial
 from tests.core.transport.peers import GUARD, Peer, open_descriptors, silence, turns, until
 
@@ -226,7 +228,7 @@ async def test_no_descriptor_left_is_a_connect_error(monkeypatch: pytest.MonkeyP
 async def test_a_loop_that_isnt_asyncios_connects_by_itself(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It gets host and port, and no socket of ours."""
+    """It gets an address and a port, and no socket of ours."""
     monkeypatch.setattr(asyncio, "BaseEventLoop", type("Other", (), {}))
     monkeypatch.setattr(dial, "_connected", partial(raising, AssertionError()))
     async with Peer(silence) as peer:
@@ -250,3 +252,197 @@ async def test_cancelled_at_any_turn_of_the_loop(resolve: Resolve, addresses: in
             await turns(3)
         await until(lambda: open_descriptors() == before)
         await peer.gone()
+
+
+PUBLIC = "8.8.8.8"
+"""An address that passes; what would connect to it is replaced, or must not be reached."""
+
+PRIVATE = [
+    "0.0.0.0",
+    "10.0.0.1",
+    "100.64.0.1",
+    "127.0.0.1",
+    "169.254.169.254",
+    "192.168.1.1",
+    "224.0.0.1",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "::ffff:127.0.0.1",
+    "64:ff9b::7f00:1",
+    "2002:7f00:1::1",
+    "2001:0:7f00:1::1",
+    "fd00::1",
+    "fe80::1",
+    "ff02::1",
+]
+
+
+class Names:
+    """The look-ups of this machine: each gives the next answer; they are counted."""
+
+    def __init__(self, *answers: list[str]) -> None:
+        self.asked: list[str] = []
+        self._answers = list(answers)
+
+    def getaddrinfo(
+        self,
+        host: str,
+        port: int,
+        *,
+        type: int,  # noqa: A002  # its name
+        flags: int = 0,
+    ) -> list[tuple[Any, ...]]:
+        """In the system's form; a look-up that must not ask anybody knows addresses alone."""
+        if flags & socket.AI_NUMERICHOST:
+            return self._known(host, port, type) if _is_address(host) else _nothing()
+        self.asked.append(host)
+        return [each for one in self._answers.pop(0) for each in self._known(one, port, type)]
+
+    def _known(self, host: str, port: int, kind: int) -> list[tuple[Any, ...]]:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        target = (host, port, 0, 0) if ":" in host else (host, port)
+        return [(family, kind, socket.IPPROTO_TCP, "", target)]
+
+
+def _is_address(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdigit()
+
+
+def _nothing() -> NoReturn:
+    raise socket.gaierror(socket.EAI_NONAME, "not a number")
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Names]:
+    """Has look-ups give the given answers, one after the other."""
+
+    def answering_with(*answers: list[str]) -> Names:
+        made = Names(*answers)
+        monkeypatch.setattr(socket, "getaddrinfo", made.getaddrinfo)
+        return made
+
+    return answering_with
+
+
+def service(host: str = "a.example", **fields: Any) -> Endpoint:
+    """The built-in address of a public service."""
+    return Endpoint.parse(f"wss://{host}:4430/chat", public_only=True, **fields)
+
+
+LOOPS = pytest.mark.parametrize("loop", ["asyncio", "other"])
+"""The two ways to connect."""
+
+
+def run_as(loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the running loop pass for one that isn't asyncio's."""
+    if loop == "other":
+        monkeypatch.setattr(asyncio, "BaseEventLoop", type("Other", (), {}))
+
+
+@LOOPS
+@pytest.mark.parametrize("address", PRIVATE)
+async def test_a_public_service_has_no_private_address(
+    names: Callable[..., Names], monkeypatch: pytest.MonkeyPatch, loop: str, address: str
+) -> None:
+    """A name that leads to this machine, its network or its cloud is refused before a connect."""
+    run_as(loop, monkeypatch)
+    monkeypatch.setattr(socket, "socket", partial(raising, AssertionError("a socket was made")))
+    asked = names([address]).asked
+    with pytest.raises(UnsafeEndpointError, match=r"a\.example.*is a public service") as caught:
+        await dial.dial(service(), Recording())
+    assert (caught.value.code, caught.value.sent, asked) == (104, "no", ["a.example"])
+    assert not caught.value.retryable
+
+
+@LOOPS
+@pytest.mark.parametrize("answer", [["10.0.0.1", PUBLIC], [PUBLIC, "10.0.0.1"], [PUBLIC, "::1"]])
+async def test_one_private_address_is_one_too_many(
+    names: Callable[..., Names], monkeypatch: pytest.MonkeyPatch, loop: str, answer: list[str]
+) -> None:
+    """Which of several answers first is luck: all of them must be public."""
+    run_as(loop, monkeypatch)
+    monkeypatch.setattr(socket, "socket", partial(raising, AssertionError("a socket was made")))
+    names(answer)
+    with pytest.raises(UnsafeEndpointError):
+        await dial.dial(service(), Recording())
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "[::ffff:7f00:1]", "localhost"])
+async def test_an_address_by_itself_is_checked_too(host: str) -> None:
+    """There is no way around the check by writing the address out."""
+    with pytest.raises(UnsafeEndpointError):
+        await dial.dial(service(host), Recording())
+
+
+async def test_where_the_operator_sends_it_may_be_anywhere(names: Callable[..., Names]) -> None:
+    """An endpoint that isn't said to be a public service connects to a private address."""
+    async with Peer(silence) as peer:
+        names(["127.0.0.1"])
+        endpoint = replace(peer.endpoint, host="a.example")
+        assert await dialled(endpoint) == ("127.0.0.1", peer.endpoint.port)
+
+
+@LOOPS
+async def test_what_was_checked_is_what_is_connected_to(
+    names: Callable[..., Names], monkeypatch: pytest.MonkeyPatch, loop: str
+) -> None:
+    """A name whose next answer is private gets no chance to give it: there is one look-up."""
+    run_as(loop, monkeypatch)
+    running = asyncio.get_running_loop()
+    resolver = names([PUBLIC], ["127.0.0.1"], [PUBLIC])
+    reached: list[object] = []
+
+    async def sock_connect(_: socket.socket, target: object) -> None:
+        reached.append(target)
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "refused")
+
+    monkeypatch.setattr(running, "sock_connect", sock_connect)
+    with pytest.raises(ConnectError):
+        await dial.dial(service(), Recording())
+    assert (reached, resolver.asked) == ([(PUBLIC, 4430)], ["a.example"])
+
+
+@LOOPS
+async def test_tls_keeps_the_name(
+    names: Callable[..., Names], monkeypatch: pytest.MonkeyPatch, loop: str
+) -> None:
+    """The connection goes to the address, but the server is asked for, and checked by, its name."""
+    run_as(loop, monkeypatch)
+    asked_for: list[str | None] = []
+    server, client = contexts("a.example")
+    server.sni_callback = lambda _, name, __: asked_for.append(name)
+    async with Peer(silence, tls=server) as peer:
+        names(["127.0.0.1"], ["127.0.0.1"])
+        endpoint = replace(peer.endpoint, host="a.example")
+        protocol = Recording()
+        await dial.dial(endpoint, protocol, tls=client)
+        protocol.abort()
+        with pytest.raises(TlsError, match=r"b\.example"):
+            await dial.dial(replace(endpoint, host="b.example"), Recording(), tls=client)
+        await peer.gone()
+    assert asked_for == ["a.example", "b.example"]
+
+
+def contexts(name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """What a server that has a certificate for ``name`` needs, and a client that trusts it."""
+    authority = trustme.CA()
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(server)
+    client = ssl.create_default_context()
+    authority.configure_trust(client)
+    return server, client
+
+
+@pytest.mark.parametrize("alive", [0, 1, 2])
+async def test_another_loop_tries_the_next_address(
+    resolve: Resolve, refusing: tuple[str, int], monkeypatch: pytest.MonkeyPatch, alive: int
+) -> None:
+    """Without a race, but a dead address before a live one is passed over there as well."""
+    monkeypatch.setattr(asyncio, "BaseEventLoop", type("Other", (), {}))
+    async with Peer(silence) as peer:
+        addresses = [refusing] * 3
+        addresses[alive] = ("127.0.0.1", peer.endpoint.port)
+        resolve(*addresses)
+        endpoint = replace(peer.endpoint, host="a.example")
+        assert await dialled(endpoint) == addresses[alive]

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from contextlib import suppress
+from http.client import HTTPSConnection
+from ipaddress import ip_address
 from urllib.parse import urlsplit
+from urllib.request import Request
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from urllib3.util import parse_url
 from websockets.uri import parse_uri
 
 from modelplug.errors import UnsafeEndpointError
@@ -277,6 +283,88 @@ def test_one_made_by_hand_is_checked(scheme: str, host: str, port: int) -> None:
     """An endpoint that exists is right, however it was made."""
     with pytest.raises(UnsafeEndpointError):
         Endpoint(scheme=scheme, host=host, port=port)
+
+
+def test_whether_it_must_be_public_stays_with_it() -> None:
+    """It is no part of the URL, and goes along to another path."""
+    endpoint = Endpoint.parse("wss://a:1/b", public_only=True)
+    assert (endpoint.public_only, str(endpoint)) == (True, "wss://a:1/b")
+    assert endpoint.with_path("/c").public_only
+    assert not Endpoint.parse("wss://a:1/b").with_path("/c").public_only
+
+
+HOSTS = [
+    *("good.com", "GOOD.com", "good.com.", ".good.com", "a_b", "xn--80ak6aa92e.com", "a..b"),
+    *("127.0.0.1", "127.1", "0x7f.1", "2130706433", "0177.0.0.1", "127.0.0.01", "1.2.3.4.5"),
+    *("[::1]", "[::FFFF:127.0.0.1]", "[0:0::1]", "[::1%25eth0]", "[::1%eth0]", "[v1.a]", "::1"),
+    *("good.com%2eevil.com", "good.com%00.evil.com", "good.com%40evil.com", "%67ood.com"),
+    *("good.com\\.evil.com", "good.com\\@evil.com", "good.com;evil.com", "good.com,evil.com"),
+    *("evil.com@good.com", "good.com:80@evil.com", "good.com:@evil.com", "@good.com", "good.com@"),
+    *("good.com#@evil.com", "good.com?@evil.com", "good.com&@evil.com#@bad.com"),
+    *(
+        "good.com\tevil.com",
+        "good.com\nevil.com",
+        "good.com\r\nHost: evil.com",
+        "good.com evil.com",
+    ),
+    *(
+        "good.com\x00evil.com",
+        "\u0261ood.com",
+        "good\u3002com",
+        "\uff47ood.com",
+        "good.com\u2044evil",
+    ),
+    *("good.com\uff0fevil.com", "\u2460.com", "gro\u00df.de", "", " ", "[", "]", "[]", "-", "*"),
+]
+"""What has fooled parsers: two readings of one host (Orange Tsai, "A New Era of SSRF", 2017)."""
+
+PORTS = ["", ":", ":0", ":1", ":443", ":00443", ":65535", ":65536", ":+1", ":-1", ": 1", ":1 "]
+PORTS += [":1_0", ":\u0661", ":1:2", ":1@evil.com", ":1#@evil.com", ":a", ":0x1"]
+
+TAILS = ["", "/", "//evil.com/", "/\\evil.com", "/@evil.com", "/..;/", "?@evil.com", "#@evil.com"]
+
+BEFORE = ["wss://", "wss:", "wss:/", "wss:///", "wss:\\\\", "//", " wss://", "wss://\t", "w\tss://"]
+
+
+def _of_websockets(url: str) -> tuple[str, int | None]:
+    read = parse_uri(url)
+    return read.host, read.port
+
+
+def _of_urlsplit(url: str) -> tuple[str, int | None]:
+    read = urlsplit(url)
+    return read.hostname or "", read.port
+
+
+def _of_urllib3(url: str) -> tuple[str, int | None]:
+    read = parse_url(url)
+    return (read.host or "").strip("[]"), read.port
+
+
+def _of_urllib(url: str) -> tuple[str, int | None]:
+    """As ``urlopen`` connects: one module finds the host, another one its port."""
+    request = Request(url.replace("wss", "https", 1))  # noqa: S310  # nothing is opened
+    connection = HTTPSConnection(request.host)
+    return connection.host, connection.port
+
+
+@pytest.mark.parametrize("theirs", [_of_websockets, _of_urlsplit, _of_urllib3, _of_urllib])
+def test_no_other_parser_goes_elsewhere(theirs: Callable[[str], tuple[str, int | None]]) -> None:
+    """Whatever is taken of the nastiest URLs, others read the same host and port from."""
+    taken = 0
+    urls = [b + h + p + t for b in BEFORE for h in HOSTS for p in PORTS for t in TAILS]
+    for url in urls:
+        with suppress(UnsafeEndpointError):
+            ours = Endpoint.parse(url)
+            host, port = theirs(url)
+            assert (ours.host, ours.port) == (_canonical(host), port or 443), url
+            taken += 1
+    assert taken > 50
+
+
+def _canonical(host: str) -> str:
+    """IPv6 has several spellings of one address, and names have capitals."""
+    return str(ip_address(host)) if ":" in host else host.lower()
 
 
 @given(endpoint=endpoints)

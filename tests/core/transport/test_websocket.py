@@ -325,6 +325,10 @@ class RecordingTransport(asyncio.Transport):
         assert isinstance(data, bytes)
         self.written += data
 
+    def is_closing(self) -> bool:
+        """Whether it was found to be dead."""
+        return "die" in self.done
+
     def pause_reading(self) -> None:
         """Note it."""
         self.done.append("pause")
@@ -389,6 +393,15 @@ async def test_pings_of_a_server_that_doesnt_read_go_unanswered() -> None:
     ws.resume_writing()
     deliver(ws, frame(opcode=PING))
     assert len(transport.written) == 6
+
+
+async def test_pings_of_a_server_that_has_gone_go_unanswered() -> None:
+    """Else the event loop logs each answer that it can't send any more."""
+    transport = RecordingTransport()
+    ws = opened(transport)
+    transport.done.append("die")
+    deliver(ws, frame(opcode=PING) * 10)
+    assert transport.written == b""
 
 
 async def test_a_question_that_the_server_doesnt_read_is_not_sent() -> None:

@@ -7,6 +7,7 @@ import base64
 import json
 import logging
 import re
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -64,6 +65,7 @@ from modelplug_spark.models import MODELS
 from modelplug_spark.signing import date_of
 from tests.providers.spark.wire import COUNTS, SID, encoded, error, frame
 from tests.support.leaks import our_locals
+from tests.support.scripted import DIRECTIONS, Ask
 from tests.support.spark import APP_ID, KEY, NOWHERE, SECRET, client_of
 
 
@@ -73,6 +75,8 @@ def emulated(emulator: SparkEmulator, config: str = "spark", **overrides: object
     account = {f"api_{name}": told[f"api_{name}"] for name in ("key", "secret")}
     return client_of(told["url"], config, **{"api_app_id": told["app_id"], **account, **overrides})
 
+
+directions = pytest.mark.parametrize("ask", DIRECTIONS.values(), ids=DIRECTIONS.keys())
 
 PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}
 
@@ -571,6 +575,55 @@ async def test_credentials_go_nowhere_unsafe(url: str) -> None:
     """Not in the clear, not to what is no WebSocket."""
     with pytest.raises(UnsafeEndpointError):
         await client_of(url).generate("hi")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "::1", "::ffff:10.0.0.1"])
+@directions
+def test_the_service_itself_is_on_the_internet(
+    monkeypatch: pytest.MonkeyPatch, ask: Ask, address: str
+) -> None:
+    """Its built-in name that leads to a private address gets no connection and no credential."""
+    look_ups = resolving(monkeypatch, address)
+    account = {"api_app_id": APP_ID, "api_key": KEY, "api_secret": SECRET}
+    with pytest.raises(UnsafeEndpointError, match="public") as caught:
+        ask(new_client({"backend": "spark", **account}), "hi")
+    assert (caught.value.sent, look_ups) == ("no", ["spark-api.xf-yun.com"])
+    told = f"{caught.value} {caught.value.hint}"
+    assert not any(secret in told for secret in (APP_ID, KEY, SECRET, "authorization"))
+
+
+@directions
+def test_where_the_operator_sends_it_may_be_private(
+    upstream: WebSocketUpstream, monkeypatch: pytest.MonkeyPatch, ask: Ask
+) -> None:
+    """A name that the configuration itself has may lead anywhere, to a gateway at home as well."""
+    upstream.play(*ANSWER)
+    port = int(upstream.url.rpartition(":")[2].rstrip("/"))
+    look_ups = resolving(monkeypatch, "127.0.0.1")
+    assert ask(client_of(f"ws://gateway.example:{port}", allow_insecure=True), "hi")[-1].final
+    assert look_ups == ["gateway.example"]
+
+
+def resolving(monkeypatch: pytest.MonkeyPatch, address: str) -> list[str]:
+    """Has every name lead to ``address``; the names that are asked for."""
+    asked: list[str] = []
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+
+    def getaddrinfo(
+        host: str,
+        port: int,
+        *,
+        type: int,  # noqa: A002  # its name
+        flags: int = 0,
+    ) -> list[tuple[object, ...]]:
+        if flags:
+            raise socket.gaierror(socket.EAI_NONAME, "not a number")
+        asked.append(host)
+        target = (address, port, 0, 0) if ":" in address else (address, port)
+        return [(family, type, socket.IPPROTO_TCP, "", target)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return asked
 
 
 # ---------------------------------------------------------------------------- letting go
