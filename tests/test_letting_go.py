@@ -6,6 +6,8 @@ import asyncio
 import gc
 import os
 import socket
+import subprocess
+import sys
 import threading
 import warnings
 from collections.abc import Awaitable, Callable
@@ -20,7 +22,7 @@ from modelplug import (
     ProxyLLMClient,
     TruncatedStreamError,
 )
-from modelplug.testing import CloseCode, CutFrame, Message
+from modelplug.testing import CloseCode, CutFrame, Gate, Message
 from modelplug.testing.websocket import WebSocketUpstream
 from tests.providers.spark.wire import COUNTS, frame
 from tests.support.scripted import DIRECTIONS, Ask
@@ -249,3 +251,68 @@ def test_a_slow_thread_holds_a_flood_of_large_messages_back(upstream: WebSocketU
         next(stream)
         threading.Event().wait(0.5)  # what would be read ahead is read in this time
         assert len(stream._stream._answer.deltas) < 30  # type: ignore[union-attr]  # it has begun
+
+
+OPEN = """
+import asyncio, sys
+from tests.support.spark import client_of
+client = client_of(sys.argv[1])
+"""
+
+
+def python(script: str, upstream: WebSocketUpstream) -> subprocess.Popen[str]:
+    """A process with a client of ``upstream``."""
+    command = [sys.executable, "-c", OPEN + script, upstream.url]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+
+def test_a_process_ends_quietly_in_the_middle_of_answers(upstream: WebSocketUpstream) -> None:
+    """Streams of both kinds, open at the end of the program: status 0, no word, sockets closed."""
+    upstream.play("a", times=None)
+    script = """
+kept = [client.sync_generate_stream("hi") for _ in range(3)]
+for stream in kept:
+    next(stream)
+    stream.itself = stream  # no finaliser before the very end
+async def main():
+    kept.append(client.generate_stream("hi"))
+    await anext(kept[-1])
+    kept[-1].itself = kept[-1]
+asyncio.run(main())
+print("leaving")
+"""
+    with python(script, upstream) as process:
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, "leaving\n", "")
+    gone = [exchange.wait_gone() for exchange in upstream.exchanges]
+    assert gone == [True] * 4
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_child_leaves_its_parents_answer_alone(upstream: WebSocketUpstream) -> None:
+    """It drops the stream, closes the client, asks on a thread of its own, and ends as usual."""
+    upstream.play("a", Gate("forked"), "b", Finish())
+    upstream.play("the child's", Finish())
+    script = """
+import gc, os, warnings
+from tests.support.spark import client_of
+stream = client.sync_generate_stream("hi")
+next(stream)
+child = os.fork()
+if not child:
+    warnings.simplefilter("ignore", ResourceWarning)
+    client.close()
+    del stream, client
+    gc.collect()
+    print(client_of(sys.argv[1]).sync_generate("hi").text, flush=True)
+    sys.exit(3)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+print([output.text for output in stream][-1])
+"""
+    with python(script, upstream) as process:
+        assert process.stdout is not None
+        told = [process.stdout.readline() for _ in range(2)]
+        upstream.release("forked")
+        out, err = process.communicate(timeout=60)
+    assert (told, process.returncode, out, err) == (["the child's\n", "3\n"], 0, "ab\n", "")

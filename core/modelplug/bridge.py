@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import suppress
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Generic, ParamSpec, Protocol, TypeVar
 
@@ -33,46 +34,41 @@ _HIGH_WATER = 256
 _CLOSING_SECONDS = 1.0
 """How long a close from another thread waits to see the stream gone."""
 
+_EXITING = "the interpreter is about to exit"
+
 
 class LoopThread:
-    """An event loop on a daemon thread of its own."""
+    """An event loop on a daemon thread of its own; made first and started after, as a ``Job``.
+
+    Attributes:
+        loop: once it was started.
+    """
+
+    loop: asyncio.AbstractEventLoop
 
     def __init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="modelplug-bridge", daemon=True)
-        self._thread.start()
+
+    def start(self) -> None:
+        """Start the thread, unless that is done."""
+        if self._thread.ident is None:
+            if not hasattr(self, "loop"):  # or Ctrl-C has come after this, the last time
+                self.loop = asyncio.new_event_loop()
+            atexit.register(self.stop)
+            self._thread.start()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
 
-    def is_alive(self) -> bool:
-        """Whether the thread still serves."""
-        return self._thread.is_alive() or self.loop.is_closed()
+    def is_dead(self) -> bool:
+        """Whether the thread has died, otherwise than with the interpreter."""
+        started = self._thread.ident is not None
+        return started and not self._thread.is_alive() and not self.loop.is_closed()
 
     def is_current(self) -> bool:
         """Whether the caller runs on this thread."""
         return threading.current_thread() is self._thread
-
-    def spawn(self, coroutine: Coroutine[object, object, T]) -> Future[T]:
-        """Run ``coroutine`` here, in a copy of the caller's context variables."""
-        result: Future[T] = Future()
-
-        def begin() -> None:
-            task = self.loop.create_task(_settle(coroutine, result))
-            result.add_done_callback(lambda done: self._cancel(task, done))
-
-        try:
-            self.loop.call_soon_threadsafe(begin, context=contextvars.copy_context())
-        except RuntimeError:
-            coroutine.close()
-            result.set_exception(LifecycleError("the interpreter is about to exit"))
-        return result
-
-    def _cancel(self, task: asyncio.Task[None], result: Future[T]) -> None:
-        if result.cancelled():
-            with suppress(RuntimeError):  # the loop has ended, with the interpreter
-                self.loop.call_soon_threadsafe(task.cancel)
 
     def stop(self) -> None:
         """End all tasks, then the loop and its thread; at interpreter exit."""
@@ -85,19 +81,73 @@ class LoopThread:
             await self.loop.shutdown_asyncgens()
             self.loop.stop()
 
-        self.loop.call_soon_threadsafe(lambda: self.loop.create_task(wind_up()))
-        self._thread.join(_CLOSING_SECONDS)
+        if self._thread.is_alive():
+            self.loop.call_soon_threadsafe(lambda: self.loop.create_task(wind_up()))
+            self._thread.join(_CLOSING_SECONDS)
         if not self._thread.is_alive():
             self.loop.close()
 
 
-async def _settle(coroutine: Coroutine[object, object, T], result: Future[T]) -> None:
-    """Run ``coroutine``, its outcome to ``result`` and nothing to the loop.
+class Job(Generic[T]):
+    """A coroutine for a loop thread: made first and started after.
+
+    So whoever starts it has it in hand by then, to cancel it: Ctrl-C may come between any two
+    steps of a thread, also right after the one that has set something going.
+
+    Attributes:
+        result: what the coroutine gives or raises.
+        has_started: whether it may be running.
+    """
+
+    def __init__(self, thread: LoopThread) -> None:
+        self.result: Future[T] = Future()
+        self.has_started = False
+        self._loop = thread.loop
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, main: Callable[[], Coroutine[object, object, T]]) -> None:
+        """Run ``main``, once, in a copy of the caller's context variables.
+
+        Raises:
+            LifecycleError: the loop has ended, with the interpreter.
+        """
+        try:
+            begin = partial(self._begin, main)
+            self._loop.call_soon_threadsafe(begin, context=contextvars.copy_context())
+        except RuntimeError:
+            pass
+        else:
+            self.has_started = True
+            return
+        raise LifecycleError(_EXITING)
+
+    def cancel(self) -> None:
+        """End it, if it hasn't ended; from any thread, as often as you like.
+
+        One that is being started gets as far as it does without waiting: its clean-up runs.
+        """
+        if self.result.cancel():
+            with suppress(RuntimeError):  # the loop has ended, with the interpreter
+                self._loop.call_soon_threadsafe(self._end)
+
+    def _begin(self, main: Callable[[], Coroutine[object, object, T]]) -> None:
+        self._task = self._loop.create_task(_settle(main, self.result))
+        if self.result.cancelled():
+            self._end()
+
+    def _end(self) -> None:
+        task, self._task = self._task, None
+        if task is not None:
+            self._loop.call_soon(task.cancel)  # not at once: after its first step
+
+
+async def _settle(main: Callable[[], Coroutine[object, object, T]], result: Future[T]) -> None:
+    """Run ``main``, its outcome to ``result`` and nothing to the loop.
 
     SystemExit in a task would end the loop, and so every later sync call of the process.
     """
     try:
-        value = await coroutine
+        value = await main()
     except BaseException as error:  # noqa: BLE001  # raised again, in the thread that waits
         if result.set_running_or_notify_cancel():  # or the caller has gone
             result.set_exception(error)
@@ -124,9 +174,9 @@ class _Process:
             WrongUseError: called on the loop thread itself, which would wait for itself.
         """
         with self._lock:
-            if self._thread is None or not self._thread.is_alive():
+            if self._thread is None or self._thread.is_dead():
                 self._thread = LoopThread()
-                atexit.register(self._thread.stop)
+            self._thread.start()
         if self._thread.is_current():
             raise WrongUseError(
                 "a sync call on the thread that serves sync calls would wait for itself",
@@ -149,27 +199,25 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_process.forget)
 
 
-def run(coroutine: Coroutine[object, object, T]) -> T:
-    """The result of ``coroutine``, run on the loop thread; Ctrl-C cancels it.
+def run(main: Callable[[], Coroutine[object, object, T]]) -> T:
+    """What ``main`` gives, run on the loop thread; Ctrl-C cancels it.
 
     Raises:
         WrongUseError: called on the loop thread.
+        LifecycleError: the interpreter is about to exit.
     """
+    job: Job[T] = Job(_process.loop_thread())
     try:
-        result = _process.loop_thread().spawn(coroutine)
-    except BaseException:
-        coroutine.close()
-        raise
-    try:
-        return result.result()
+        job.start(main)
+        return job.result.result()
     except asyncio.CancelledError:
         pass  # nobody here has cancelled it: the loop thread is being stopped
     except BaseException:
-        result.cancel()
+        job.cancel()
         raise
     finally:
-        del result  # it holds the error, whose traceback holds this frame: no cycle
-    raise LifecycleError("the interpreter is about to exit")
+        del job  # it holds the error, whose traceback holds this frame: no cycle
+    raise LifecycleError(_EXITING)
 
 
 class Closable(Protocol[T_co]):
@@ -186,6 +234,8 @@ class Closable(Protocol[T_co]):
 
 class Pump(Generic[T]):
     """Reads an async iterator on the loop thread for a reader on any other thread.
+
+    Nothing happens before ``start``: by then the pump is where it can be closed from.
 
     Args:
         source: makes the iterator, on the loop thread.
@@ -206,7 +256,15 @@ class Pump(Generic[T]):
         self._space: asyncio.Event | None = None
         self._failure: BaseException | None = None
         self._thread = _process.loop_thread()
-        self._run = self._thread.spawn(self._pump())
+        self._job: Job[None] = Job(self._thread)
+
+    def start(self) -> None:
+        """Begin to read.
+
+        Raises:
+            LifecycleError: the interpreter is about to exit.
+        """
+        self._job.start(self._pump)
 
     def take(self) -> list[T]:
         """All items at hand, at least one; an empty list at the end.
@@ -236,8 +294,10 @@ class Pump(Generic[T]):
 
     def close(self, *, wait: bool = True) -> None:
         """End the stream and let its connection go; from any thread, also while another reads."""
-        self._run.cancel()
-        if wait and not self._thread.is_current() and os.getpid() == self._process_id:
+        if os.getpid() != self._process_id:
+            return  # it is the parent's
+        self._job.cancel()
+        if wait and self._job.has_started and not self._thread.is_current():
             with suppress(Empty):
                 while self._lists.get(timeout=_CLOSING_SECONDS) is not None:
                     pass

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextvars
+import linecache
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from types import FrameType
+from typing import Any, Self
 
 import pytest
 
@@ -22,6 +28,8 @@ from modelplug import (
     QueueFullError,
     TotalTimeoutError,
     WrongUseError,
+    bridge,
+    stream,
 )
 from modelplug.bridge import BlockingSource, Pump, StreamThreads, run
 from tests.support.scripted import AsyncScripted, BlockingScripted
@@ -37,7 +45,7 @@ async def whoami() -> str:
 def test_a_coroutine_runs_in_the_callers_context() -> None:
     """Context variables of the calling thread are seen on the loop thread."""
     who.set("me")
-    assert run(whoami()) == "me"
+    assert run(whoami) == "me"
 
 
 def test_all_sync_calls_share_one_thread() -> None:
@@ -47,7 +55,7 @@ def test_all_sync_calls_share_one_thread() -> None:
         return threading.get_ident()
 
     with ThreadPoolExecutor(8) as pool:
-        idents = set(pool.map(lambda _: run(thread()), range(40)))
+        idents = set(pool.map(lambda _: run(thread), range(40)))
     assert (len(idents), threading.get_ident() in idents) == (1, False)
 
 
@@ -58,7 +66,7 @@ def test_a_sync_call_on_the_loop_thread_is_refused() -> None:
         return AsyncScripted(Finish()).sync_generate("hi").text
 
     with pytest.raises(WrongUseError):
-        run(nested())
+        run(nested)
 
 
 def test_a_sync_call_works_inside_a_running_loop() -> None:
@@ -93,6 +101,7 @@ def test_what_is_ready_is_handed_over_in_lists() -> None:
     """Items that come without waiting are taken many at a time, in order, none lost."""
     source = Counting()
     pump = Pump(lambda: source)
+    pump.start()
     taken = [item for _ in range(20) for item in pump.take()]
     pump.close()
     assert list(range(1, len(taken) + 1)) == taken
@@ -103,8 +112,9 @@ def test_a_slow_reader_holds_the_source_back() -> None:
     """A source that never pauses is read no further than the high-water mark ahead."""
     source = Counting()
     pump = Pump(lambda: source)
+    pump.start()
     taken = sum(len(pump.take()) for _ in range(10))
-    run(asyncio.sleep(0.01))  # the pump has had the loop to itself
+    run(partial(asyncio.sleep, 0.01))  # the pump has had the loop to itself
     ahead = source.asked - taken
     pump.close()
     assert 0 < ahead <= 512
@@ -114,6 +124,7 @@ def test_closing_a_pump_closes_its_source() -> None:
     """Close cancels what runs on the loop thread and lets the source go."""
     source = Counting()
     pump = Pump(lambda: source)
+    pump.start()
     pump.take()
     pump.close()
     assert source.closed.is_set()
@@ -225,6 +236,7 @@ def test_an_executor_that_was_shut_down_takes_nothing() -> None:
         threads.submit(int)
 
 
+@pytest.mark.fault(86, way="sync stream", subject="hostile")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_a_forked_child_gets_a_thread_of_its_own() -> None:
     """After a fork the child's sync calls work, and the parent's stream is refused there."""
@@ -252,6 +264,7 @@ sys.exit(os.waitstatus_to_exitcode(status))
     assert done.returncode == 0
 
 
+@pytest.mark.fault(92, way="sync stream", subject="hostile")
 @pytest.mark.parametrize("kind", ["AsyncScripted", "BlockingScripted"])
 def test_the_interpreter_exits_with_a_stream_open(kind: str) -> None:
     """A process that ends in the middle of an answer ends at once and quietly."""
@@ -341,5 +354,141 @@ def test_the_loop_survives_what_would_end_it() -> None:
         raise SystemExit(3)
 
     with pytest.raises(SystemExit):
-        run(leave())
-    assert "nobody" in (run(whoami()), "nobody")
+        run(leave)
+    assert "nobody" in (run(whoami), "nobody")
+
+
+class Interrupted:
+    """Has Ctrl-C come at the ``at``-th step that a thread takes in the code between the worlds.
+
+    A step is a call, a line or a return: between any two of them Python may see to signals. But
+    not between a block and the exit of its ``with``, where a lock would stay locked. And what is
+    raised in a finaliser, it drops.
+    """
+
+    def __init__(self, at: int) -> None:
+        self.has_come = False
+        self._left = at
+
+    def __enter__(self) -> Self:
+        self._before = sys.gettrace()
+        sys.settrace(self._trace)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(self._before)
+
+    def _trace(self, frame: FrameType, event: str, _: object) -> Any:
+        if frame.f_code.co_filename not in (bridge.__file__, stream.__file__):
+            return None
+        line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+        if event == "exception" or line.lstrip().startswith("with "):
+            return self._trace
+        self._left -= 1
+        if self._left <= 0 and not self.has_come and not _is_finalising(frame):
+            self.has_come = True
+            raise KeyboardInterrupt
+        return self._trace
+
+
+def _is_finalising(frame: FrameType | None) -> bool:
+    return frame is not None and (frame.f_code.co_name == "__del__" or _is_finalising(frame.f_back))
+
+
+def ask_whole(client: AsyncScripted) -> object:
+    """One question, one answer."""
+    return client.sync_generate("hi")
+
+
+def ask_in_a_block(client: AsyncScripted) -> object:
+    """A stream that is left early, but closed."""
+    with client.sync_generate_stream("hi") as answer:
+        return next(answer)
+
+
+def ask_and_drop(client: AsyncScripted) -> object:
+    """A stream that nobody closes; for whoever is to drop it."""
+    answer = client.sync_generate_stream("hi")
+    next(answer)
+    return answer
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # of dropped streams
+@pytest.mark.parametrize("is_first", [True, False], ids=["first call", "later call"])
+@pytest.mark.parametrize("ask", [ask_whole, ask_in_a_block, ask_and_drop])
+def test_ctrl_c_at_any_step_leaves_nothing_running(
+    monkeypatch: pytest.MonkeyPatch, ask: Callable[[AsyncScripted], object], is_first: bool
+) -> None:
+    """Wherever a call stands when Ctrl-C comes, it is ended, and the next call works."""
+    waiting = threading.Event()
+
+    class Announcing(Future[object]):
+        """Tells that the thread has come to wait: from there the answer may be whole."""
+
+        def result(self, timeout: float | None = None) -> object:
+            """As usual."""
+            waiting.set()
+            return super().result(timeout)
+
+    async def hold() -> None:
+        while not waiting.is_set():  # noqa: ASYNC110  # another thread's, and its own step
+            await asyncio.sleep(0.001)
+
+    monkeypatch.setattr(bridge, "Future", Announcing)
+    kept: list[object] = []
+    steps, has_come = 0, True
+    while has_come:
+        steps += 1
+        waiting.clear()
+        if is_first:
+            monkeypatch.setattr(bridge, "_process", bridge._Process())
+        whole = ask is ask_whole
+        client = AsyncScripted(Delta("a"), hold if whole else partial(asyncio.sleep, 60), Finish())
+        with suppress(KeyboardInterrupt), Interrupted(steps) as interrupted:
+            kept.append(ask(client))
+        has_come = interrupted.has_come
+        kept.clear()
+        assert settle(lambda: run(others) == 0), f"a call goes on after step {steps}"
+        assert client.closed == len(client.calls)
+        assert AsyncScripted(Finish()).sync_generate("hi").final
+        if is_first:
+            end_of(bridge._process)
+    assert steps > 30
+
+
+async def others() -> int:
+    """Tasks on the loop beside the one that counts."""
+    return len(asyncio.all_tasks()) - 1
+
+
+def end_of(process: bridge._Process) -> None:
+    """Stop a loop thread that is not the process's own."""
+    thread = process.loop_thread()
+    thread.stop()
+    atexit.unregister(thread.stop)
+    assert thread.loop.is_closed()
+
+
+@pytest.mark.parametrize("ask", ["sync_generate('hi')", "sync_generate_stream('hi').__next__()"])
+def test_a_call_at_the_very_end_is_refused(ask: str) -> None:
+    """When the loop has ended with the interpreter, nobody waits for it for ever."""
+    script = f"""
+import atexit
+from modelplug import Delta, Finish, LifecycleError
+from tests.support.scripted import AsyncScripted
+client = AsyncScripted(Delta("a"), Finish())
+
+@atexit.register  # runs after the loop's own, which comes with the first call
+def late():
+    try:
+        client.{ask}
+    except LifecycleError as error:
+        print(error.message)
+
+client.sync_generate("hi")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, timeout=30, check=False, text=True
+    )
+    told = "the interpreter is about to exit\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, told, "")

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import click
 
 from modelplug.cli.logs import log_plainly
+from modelplug.cli.signals import ended_by_signals
 from modelplug.cli.terminal import Answer, one_line, to_json, write
 from modelplug.delta import Usage
 from modelplug.errors import ProxyLLMError
@@ -27,13 +28,16 @@ def answer(config: Config, prompt: str, *, system: str | None, form: str, verbos
 
     Raises:
         ProxyLLMError: the call failed; what there is of an answer has been told.
+        KeyboardInterrupt: Ctrl-C; the connection is closed.
+        Exit: SIGTERM or SIGHUP came; the same.
     """
     log_plainly()
     messages = [ModelMessage("human", prompt)]
     if system:
         messages.insert(0, ModelMessage("system", system))
     context = ModelRequestContext(stream=form == "stream")
-    output = _FORMS[form](config, ModelRequest(messages=messages, context=context))
+    with ended_by_signals("SIGINT", "SIGTERM", "SIGHUP"):
+        output = _FORMS[form](config, ModelRequest(messages=messages, context=context))
     if output.finish_reason in ("length", "content_filter"):
         click.echo(f"note: the answer is not whole ({output.finish_reason})", err=True)
     for warning in output.warnings:

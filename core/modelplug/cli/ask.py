@@ -33,8 +33,9 @@ Exit status:
   0    answered
   1    failed; what had come is written
   2    wrong usage
-  130  Ctrl-C; the connection is closed
+  130  Ctrl-C; the connection is closed (a second one ends it at once)
   141  nobody reads any more, as in | head -1
+  143  ended by SIGTERM; the connection is closed
 """
 
 

@@ -1,4 +1,4 @@
-"""Failures as a user sees them, and the exit statuses: 0, 1, 2, 130 and 141."""
+"""Failures as users see them, and exit statuses: 0, 1, 2, 130, 141; ``signals`` adds its own."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,7 +44,8 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     folder = tmp_path / "site"
     folder.mkdir()
     monkeypatch.syspath_prepend(folder)
-    monkeypatch.setenv("PYTHONPATH", str(folder))
+    # Before what is there: the tests of a copy of the project run that copy.
+    monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
     registry.cache_clear()
     importlib.invalidate_caches()
     yield Site(folder)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,6 +62,7 @@ def test_each_piece_is_seen_before_the_next_is_sent(speaker: Speaker) -> None:
     assert done == (0, "one\ntwo\nthree\n", told)
 
 
+@pytest.mark.fault(88, way="command", subject="hostile")
 def test_ctrl_c_closes_the_connection(speaker: Speaker) -> None:
     """The partial answer stays, the status is 130, and nothing is said."""
     with started("ask", "hello", "-b", speaker.config) as program:
@@ -69,6 +71,57 @@ def test_ctrl_c_closes_the_connection(speaker: Speaker) -> None:
         program.press_ctrl_c()
         assert speaker.hears_the_end()
         assert program.end() == (130, "one\n", "the parrot has hung up\n")
+
+
+@pytest.mark.fault(87, way="command", subject="hostile")
+def test_sigterm_closes_the_connection(speaker: Speaker) -> None:
+    """As Ctrl-C does; the status is 143."""
+    with started("ask", "hello", "-b", speaker.config) as program:
+        speaker.say("one\n")
+        program.read_until("one")
+        program.terminate()
+        assert speaker.hears_the_end()
+        assert program.end() == (143, "one\n", "the parrot has hung up\n")
+
+
+@pytest.mark.parametrize("form", ["--no-stream", "--json"])
+def test_sigterm_ends_a_whole_answer(form: str, speaker: Speaker) -> None:
+    """Where nothing was to be written yet, nothing is."""
+    with started("ask", "hello", "-b", speaker.config, form) as program:
+        speaker.say("one\n")
+        program.terminate()
+        assert speaker.hears_the_end()
+        done = program.end()
+    assert (done.status, done.stdout) == (143, "")
+    assert "Traceback" not in done.stderr
+
+
+_CLINGING = """
+    def close(self):
+        print("closing", flush=True)
+        while True:
+            time.sleep(1)
+"""
+
+
+@pytest.mark.parametrize("second", ["interrupt", "terminate"])
+def test_a_second_signal_ends_it_at_once(site: Site, second: str) -> None:
+    """A clean-up that hangs keeps nobody who insists: the system ends the program."""
+    source = PARROT.replace("import asyncio\n", "import asyncio\nimport time\n", 1)
+    head, method, rest = source.partition("\n    async def stream_deltas")
+    site.install("parrot", head + _CLINGING + method + rest)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        speaker = Speaker(server)
+        with started("ask", "hello", "-b", speaker.config) as program:
+            speaker.say("one\n")
+            program.read_until("one")
+            program.interrupt()
+            program.read_until("closing")
+            getattr(program, second)()
+            done = program.end()
+        speaker.connection.close()  # type: ignore[union-attr]
+    number = signal.SIGINT if second == "interrupt" else signal.SIGTERM
+    assert (done.status, done.stderr) == (-number, "the parrot has hung up\n")
 
 
 @pytest.mark.parametrize("form", ["--no-stream", "--json"])

@@ -69,6 +69,7 @@ def test_a_plugin_that_leaves_a_thread_behind_is_ok(site: Site) -> None:
     assert verdict("parrot").status == "ok"
 
 
+@pytest.mark.fault(104, way="command", subject="hostile")
 def test_a_plugin_that_hangs_is_given_up(site: Site) -> None:
     """After its time the process is ended and the verdict is there."""
     site.install("broken", "import threading\nthreading.Event().wait()")
