@@ -10,6 +10,9 @@ NPM := .venv-interop/bin/npm
 NPM_OPTIONS := --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 FUZZ := .venv/.stamp-fuzz
 FUZZ_SECONDS ?= 60
+WORKERS ?= 3
+SOAK_SECONDS ?= 600
+CHAOS_SECONDS ?= 120
 WHEELS := .venv-wheels/bin
 MEMBERS := core pytest-modelplug $(patsubst %/pyproject.toml,%,$(wildcard providers/*/pyproject.toml))
 EXPORT := $(UV) export -q --frozen --no-emit-workspace --no-header --no-annotate
@@ -18,13 +21,14 @@ export UV_SYSTEM_CERTS ?= 1
 export UV_PYTHON_DOWNLOADS ?= never
 export NODE_USE_SYSTEM_CA ?= 1
 
-.PHONY: demo test lint format types fuzz tables conformance-selftest wheels interop-env lock lock-check changelog clean
+.PHONY: demo test lint format types fuzz soak chaos tables conformance-selftest wheels interop-env lock lock-check changelog clean
 
 demo: $(READY)
 	@$(PY) examples/demo.py $(ARGS)
 
+# Many tests wait for a clock or a process, so one process more than two cores; WORKERS=0 for one.
 test: $(READY) $(INTEROP)
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -n $(WORKERS) $(ARGS)
 
 lint: $(READY)
 	$(PY) -m ruff check
@@ -40,6 +44,14 @@ types: $(READY)
 # FUZZ_SECONDS for each target; ARGS names one, and inputs of it to be tried again.
 fuzz: $(FUZZ)
 	$(PY) -m fuzz.run --seconds $(FUZZ_SECONDS) $(ARGS)
+
+# Many streams at once, for SOAK_SECONDS; says how memory grows, and what is left.
+soak: $(READY)
+	$(PY) -m stress.soak --seconds $(SOAK_SECONDS) $(ARGS)
+
+# Random faults at random moments, for CHAOS_SECONDS; ARGS="--seed N" repeats a run.
+chaos: $(READY)
+	$(PY) -m stress.chaos --seconds $(CHAOS_SECONDS) $(ARGS)
 
 # Builds everything, checks what is inside, then uses it in a clean environment, from outside the tree.
 wheels: $(READY)
@@ -59,7 +71,7 @@ interop-env: $(INTEROP)
 
 # The kit's own proof: what is right passes, every mutant dies by the check that it names.
 conformance-selftest: $(READY)
-	$(PY) -m pytest tests/core/conformance $(ARGS)
+	$(PY) -m pytest -n $(WORKERS) tests/core/conformance $(ARGS)
 
 # Writes what is made from the code: tables in docs/, the page of what works of Spark, and the
 # conformance kit's newest requirement set, while it isn't frozen.

@@ -9,6 +9,7 @@ A document says which table it wants, and the table stands between the two marks
     <!-- end of table -->
 """
 
+import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -17,12 +18,27 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from modelplug import ModelRequest, ProxyModelParameters, Timeouts
+from modelplug import ModelRequest, ProxyModelParameters, Timeouts, errors
 from modelplug.configfile import CONFIG_VARIABLE
 from modelplug.conformance.runner import all_checks
 from modelplug.params import RequestDefaults
+from modelplug.policies import (
+    ANOTHERS_TO_SERVE,
+    Backoff,
+    Breaker,
+    Circuit,
+    ConcurrencyLimit,
+    Fallback,
+    Limits,
+    Retry,
+    RetryBudget,
+    Slots,
+)
+from modelplug.policies.rate import LocalGate, RateLimit
+from modelplug.policies.sharedrate import SharedGate
 from modelplug.registry import ALLOW_VARIABLE, OFF_VARIABLE, registry
 from modelplug.schema import settings_told
+from modelplug.secrets import Secret
 from modelplug.settings import NO_OPTIONS
 from modelplug_spark.emulation.settings import EmulatorSettings
 from modelplug_spark.options import SparkOptions
@@ -44,6 +60,22 @@ VARIABLES = {
 }
 """Those of modelplug itself."""
 
+POLICY_OPTIONS = (
+    "retries",
+    "breaker",
+    "concurrency",
+    "requests_per_minute",
+    "tokens_per_minute",
+    "redis_url",
+)
+"""Params that are about policies."""
+
+POLICIES = (
+    *(Retry, Backoff, RetryBudget, Fallback, Breaker, Circuit, Limits),
+    *(ConcurrencyLimit, Slots, RateLimit, LocalGate, SharedGate),
+)
+"""Policies, and what they are made with."""
+
 _MARKED = re.compile(r"(<!-- table: ([a-z-]+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
 
 
@@ -54,10 +86,10 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in [head, ["---"] * len(head), *cells])
 
 
-def attributes(owner: type) -> Mapping[str, str]:
+def attributes(owner: type, heading: str = "Attributes") -> Mapping[str, str]:
     """What a class's docstring says of its attributes; one entry may be for several names."""
     told: dict[str, str] = {}
-    section = (owner.__doc__ or "").partition("Attributes:")[2].partition("\n\n")[0]
+    section = (owner.__doc__ or "").partition(f"{heading}:")[2].partition("\n\n")[0]
     for entry in re.split(r"\n(?=        \S)", section):
         for part in re.split(r"; (?=\w+: )", " ".join(entry.split())):
             names, mark, text = part.partition(": ")
@@ -89,6 +121,64 @@ def clocks() -> str:
     told = attributes(Timeouts)
     rows = [[f"`{each.name}`", str(each.default), told[each.name]] for each in fields_of(Timeouts)]
     return table(["clock", "seconds", "what it limits"], rows)
+
+
+def classes_of_errors() -> str:
+    """Every class of errors: what it is, and whether it may be worth another try."""
+    classes = [getattr(errors, name) for name in errors.__all__]
+    rows = []
+    for each in sorted(classes, key=lambda each: each.code):
+        parent = "" if each is errors.ProxyLLMError else f"`{each.__base__.__name__}`"
+        when = _first_sentence(each)
+        rows.append(
+            [f"`{each.__name__}`", str(each.code), parent, "yes" if each.retryable else "", when]
+        )
+    return table(["class", "code", "kind of", "retryable", "when"], rows)
+
+
+def _first_sentence(owner: type) -> str:
+    """The first paragraph of a docstring, in one line."""
+    return " ".join((owner.__doc__ or "").partition("\n\n")[0].split()).replace("``", "`")
+
+
+def policy_options() -> str:
+    """The params that ask for policies."""
+    told, fields = attributes(ProxyModelParameters), ProxyModelParameters.model_fields
+    rows = [
+        [f"`{name}`", _default(fields[name].get_default(call_default_factory=True)), told[name]]
+        for name in POLICY_OPTIONS
+    ]
+    return table(["option", "default", "what it does"], rows)
+
+
+def policies() -> str:
+    """What each policy is made with, in Python."""
+    rows = []
+    for each in POLICIES:
+        kinds = (kind for kind in reversed(each.__mro__) if kind.__doc__)
+        told = {
+            name: what
+            for kind in kinds
+            for heading in ("Attributes", "Args")
+            for name, what in attributes(kind, heading).items()
+        }
+        for name, parameter in inspect.signature(each).parameters.items():
+            default = _default(parameter.default)
+            rows.append([f"`{each.__name__}`", f"`{name}`", default, told[name]])
+    return table(["class", "argument", "default", "what it is"], rows)
+
+
+def _default(value: object) -> str:
+    """A default as a table shows it; empty where there is none, or nothing to show."""
+    if value is inspect.Parameter.empty or value is None or value == Secret():
+        return ""
+    if value is ANOTHERS_TO_SERVE:
+        return "`ANOTHERS_TO_SERVE`"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if callable(value):
+        return f"`{getattr(value, '__name__', value)}()`"
+    return f"`{value!r}`"
 
 
 def options(model: type[BaseModel]) -> str:
@@ -138,9 +228,12 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "checks": checks,
     "emulator-settings": lambda: settings(EmulatorSettings),
     "environment": variables,
+    "errors": classes_of_errors,
     "params": params,
     "parrot-codec": lambda: parrot(0),
     "parrot-harness": lambda: parrot(1),
+    "policies": policies,
+    "policy-options": policy_options,
     "request-defaults": defaults,
     "spark-options": lambda: options(SparkOptions),
     "timeouts": clocks,
