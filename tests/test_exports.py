@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import modelplug
-from modelplug import errors
+from modelplug import errors, policies
 
 PROMISED = [
     "Backend",
@@ -119,6 +119,15 @@ def test_every_name_is_shown_to_the_type_checker() -> None:
     }
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     assert set(modelplug.__all__) == imported & (used | {"ProxyLLMError"})
+
+
+def test_every_policy_is_shown_to_the_type_checker() -> None:
+    """So are the names of the policies, which come from a package of their own."""
+    tree = ast.parse(TYPED.read_text(encoding="utf-8"))
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert set(policies.__all__) <= used
+    assert sorted(set(policies.__all__), key=order) == policies.__all__
+    assert all(getattr(policies, name).__doc__ for name in policies.__all__)
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,8 @@ RANKS = {
     "profiles": "L1.4",
     # L2: the contract, and what providers build on.
     "backend": "L2.0",
+    "attempt": "L1.3",
+    "opening": "L1.4",
     "stream": "L2.0",
     "transport": "L2.0",
     "client": "L2.1",
@@ -52,6 +54,7 @@ RANKS = {
     "schema": "L2.1",
     # L3: finding, loading and making.
     "plugins": "L3.0",
+    "policies": "L3.0",
     "worker": "L3.0",
     "registry": "L3.1",
     "configuration": "L3.2",
@@ -73,6 +76,7 @@ LIBRARIES = {
     "": {"packaging", "pluggy", "pydantic", "pydantic_core"},
     "cli": {"click", "rich"},
     "fixtures": {"pytest"},
+    "policies": {"pyrate_limiter", "redis"},
     "modelplug.conformance.pytestoptions": {"pytest"},
     "modelplug.conformance.pytestplugin": {"pytest"},
     "testing": {"h11", "trustme", "websockets"},
@@ -119,8 +123,12 @@ MAY_MAKE = {
 }
 """Module to what it may make; the command line, which owns its process, is asked nothing."""
 
-HEAVY = {"websockets", "msgspec", "tiktoken", "pytest", "click", "rich"}
+HEAVY = {"pyrate_limiter", "redis", "websockets", "msgspec", "tiktoken", "pytest", "click", "rich"}
 """What an app that only imports the core doesn't pay for."""
+
+
+MAY_DEFER = {"cli", "fixtures", "factory", "policies"}
+"""What may import of its own in functions: nobody is to wait for what few ask for."""
 
 
 class Import(NamedTuple):
@@ -222,13 +230,13 @@ def upward(module: Module) -> list[str]:
 
 
 def unexplained(module: Module) -> list[str]:
-    """Own imports in functions, but for command line and fixtures with a comment that says why."""
+    """Own imports in functions, but for those that may wait, with a comment that says why."""
     lines = module.source.splitlines()
     return [
         f"{module.name}:{each.line} defers the import of {each.target}"
         for each in own_imports(module)
         if each.deferred
-        and not (module.unit in ("cli", "fixtures") and _is_explained(lines[: each.line - 1]))
+        and not (module.unit in MAY_DEFER and _is_explained(lines[: each.line - 1]))
     ]
 
 
@@ -322,7 +330,7 @@ class TestImports:
 
     @OF_CORE
     def test_own_imports_stand_at_the_top(self, module: Module) -> None:
-        """An import inside a function hides a cycle; the command line has a reason, and says it."""
+        """An import inside a function hides a cycle; who has a reason says it."""
         assert unexplained(module) == []
 
     @EVERY
@@ -425,12 +433,13 @@ class TestTheseTests:
             ("cli.x", "def f():\n    # Slow.\n    import re\n    import modelplug.call", 0),
             ("cli.x", "def f():\n    import modelplug.call", 1),
             ("client", "def f():\n    # Slow.\n    import modelplug.call", 1),
+            ("policies.x", "def f():\n    # Slow.\n    import modelplug.call", 0),
             ("client", "def f():\n    import re", 0),
         ],
-        ids=["said", "said-above", "not-said", "elsewhere", "not-own"],
+        ids=["said", "said-above", "not-said", "elsewhere", "policies", "not-own"],
     )
     def test_a_deferred_import_is_seen(self, name: str, source: str, expected: int) -> None:
-        """Only the command line may, and only with a comment."""
+        """Only few may, the command line first, and only with a comment."""
         assert expected == len(unexplained(Module(f"modelplug.{name}", source)))
 
     @pytest.mark.parametrize(

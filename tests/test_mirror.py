@@ -18,6 +18,7 @@ UNTESTED = {
     "core/modelplug/conformance/failing.py": "what checks are made of: see KIT",
     "core/modelplug/conformance/mute.py": "what checks are made of: see KIT",
     "core/modelplug/conformance/watching.py": "what checks are made of: see KIT",
+    "core/modelplug/policies/__init__.py": "exports alone",
     "core/modelplug/conformance/wishes.py": "what checks are made of: see KIT",
     "core/modelplug/testing/__init__.py": "exports alone",
     "core/modelplug/transport/__init__.py": "exports alone",
@@ -34,6 +35,12 @@ KIT = "tests/core/conformance/test_mutants.py"
 OVERALL = {
     "tests/core/conformance/test_teeth.py": "assertions, by the mutants that live without them",
     KIT: "the checks, by the mutants that they kill",
+    "tests/core/policies/test_over_the_wire.py": "policies, around a client of real sockets",
+    **{
+        f"tests/faults/test_{part}.py": "the fault matrix: from the caller down to the wire"
+        for part in ("answering", "configuration", "connecting", "ending", "rows", "streaming")
+    },
+    "tests/core/conformance/wrapped/test_wrapped.py": "policies, by all checks up to resilient",
     "tests/core/conformance/test_reference_inprocess.py": "the references without a wire",
     "tests/core/conformance/seed/test_seed.py": "the checks, by the faults of the first client",
     "tests/core/conformance/test_reference_sse.py": "all checks again, by a provider over HTTP",
@@ -48,6 +55,8 @@ OVERALL = {
     "tests/test_parrot.py": "the example of a stranger's plugin, installed as a stranger would",
     "tests/test_secrets_stay.py": "secrets, from the params to whatever is printed",
     "tests/test_seed_faults.py": "faults that may not come back, wherever they would",
+    "tests/test_stress.py": "soak and chaos, for some seconds",
+    "tests/test_sweep.py": "cancelling, at each point where a call can wait",
     "tests/test_third_party.py": "a stranger's plugin, from outside",
 }
 """Test modules of no single module, and what they are of."""

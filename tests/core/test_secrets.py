@@ -11,6 +11,7 @@ from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import FrozenInstanceError, asdict
 from types import BuiltinMethodType, MethodWrapperType, WrapperDescriptorType
+from typing import NoReturn
 from unittest.mock import Mock
 from urllib.parse import quote, quote_plus
 
@@ -367,6 +368,15 @@ class TestScrub:
         """Fewer than eight characters stay, as they may be part of any word."""
         said = f"the id 1234567 is {secret}"
         assert said == scrub(said, [Secret(secret)])
+
+    def test_no_cache_keeps_what_was_scrubbed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A compiled expression would stay in memory, secrets and all."""
+
+        def keep(*_: object) -> NoReturn:
+            raise AssertionError("re keeps what it compiles")
+
+        monkeypatch.setattr("re.compile", keep)
+        assert scrub("said sec+ret=0123456789", [Secret("sec+ret=0123456789")]) == f"said {MASK}"
 
     def test_without_secrets_everything_stays(self) -> None:
         """There is nothing to take out."""

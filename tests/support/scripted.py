@@ -20,8 +20,8 @@ from modelplug import (
 )
 
 Step = object
-"""A Delta, Finish or list is yielded, an exception is raised, a callable is called (and awaited
-when it gives something to await)."""
+"""A Delta, Finish or list is yielded, an exception is raised (of a class, a new one), a callable is
+called (and awaited when it gives something to await)."""
 
 EVERYTHING = Capabilities(
     native=["streaming", "usage", "system_role", "temperature", "max_new_tokens", "stop"]
@@ -57,10 +57,22 @@ class ScriptedClient(ProxyLLMClient):
         """What the test says."""
         return self.able
 
-    def _begin(self, request: ModelRequest, call: Call) -> None:
+    def _begin(self, request: ModelRequest, call: Call) -> Sequence[Step]:
         self.requests.append(request)
         self.calls.append(call)
         call.on_abort(self.aborted.set)
+        return self.turn(len(self.calls))
+
+    def turn(self, n: int) -> Sequence[Step]:
+        """What is played to the ``n``th call: always the same."""
+        return self.steps
+
+
+def _raise_if_told(step: Step) -> None:
+    if isinstance(step, BaseException):
+        raise step
+    if isinstance(step, type) and issubclass(step, BaseException):
+        raise step("as the script says")
 
 
 class AsyncScripted(ScriptedClient):
@@ -68,11 +80,10 @@ class AsyncScripted(ScriptedClient):
 
     async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Delta]:
         """The steps."""
-        self._begin(request, call)
+        steps = self._begin(request, call)
         try:
-            for step in self.steps:
-                if isinstance(step, BaseException):
-                    raise step
+            for step in steps:
+                _raise_if_told(step)
                 if callable(step):
                     given = step()
                     if given is not None:
@@ -88,17 +99,38 @@ class BlockingScripted(ScriptedClient):
 
     def stream_deltas_blocking(self, request: ModelRequest, call: Call) -> Iterator[Delta]:
         """The steps."""
-        self._begin(request, call)
+        steps = self._begin(request, call)
         try:
-            for step in self.steps:
-                if isinstance(step, BaseException):
-                    raise step
+            for step in steps:
+                _raise_if_told(step)
                 if callable(step):
                     step()
                 else:
                     yield step  # type: ignore[misc]  # tests yield what they like
         finally:
             self.closed += 1
+
+
+class AsyncTurns(AsyncScripted):
+    """Plays one list of steps to each call, and the last one to all that follow."""
+
+    def turn(self, n: int) -> Sequence[Step]:
+        """Those of its place."""
+        return _turn(self.steps, n)
+
+
+class BlockingTurns(BlockingScripted):
+    """As AsyncTurns, blocking."""
+
+    def turn(self, n: int) -> Sequence[Step]:
+        """Those of its place."""
+        return _turn(self.steps, n)
+
+
+def _turn(turns: Sequence[Step], n: int) -> Sequence[Step]:
+    steps = turns[min(n, len(turns)) - 1]
+    assert isinstance(steps, list)
+    return steps
 
 
 Ask = Callable[[ProxyLLMClient, str], Sequence[ModelOutput]]

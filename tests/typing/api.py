@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from modelplug import (
     CONTRACT,
+    AttemptFailed,
     AuthenticationError,
     Backend,
     BackendError,
@@ -43,6 +44,7 @@ from modelplug import (
     Event,
     ExplainedValue,
     Explanation,
+    FailedAttempt,
     Finish,
     FinishReason,
     FirstDelta,
@@ -109,6 +111,23 @@ from modelplug import (
     new_client,
     profile_schema,
     worker_stream,
+)
+from modelplug.policies import (
+    ANOTHERS_TO_SERVE,
+    Attempt,
+    Backoff,
+    Breaker,
+    Circuit,
+    ConcurrencyLimit,
+    Ending,
+    Fallback,
+    Limits,
+    Opening,
+    Policy,
+    Pool,
+    Retry,
+    RetryBudget,
+    Slots,
 )
 
 # ---------------------------------------------------------------------------- values
@@ -408,6 +427,9 @@ def observing(event: Event) -> None:
         assert_type(event.error, ProxyLLMError)
     observer: Observer = observing
     observer(CallStarted(backend="acme", model="m", request_id="r"))
+    if isinstance(event, AttemptFailed):
+        assert_type(event.seconds, float)
+        assert_type(event.error, ProxyLLMError)
 
 
 class Shouting:
@@ -593,3 +615,49 @@ def modelplug_backend(name: str) -> Backend | None:
 assert_type(CONTRACT, int)
 assert_type(worker_stream(new_client("acme"), {"messages": "hi"}), Iterator[ModelOutput])
 assert_type(modelplug_backend("acme"), Backend | None)
+
+
+# ---------------------------------------------------------------------------- policies
+
+
+class Patient(Policy):
+    """A policy of an app's own."""
+
+    async def open(self, request: ModelRequest, opening: Opening) -> Attempt:
+        """Try again once, after a second."""
+        try:
+            attempt = await self.clients[0].open(request, opening)
+        except ProxyLLMError as error:
+            assert_type(opening.remaining(), float | None)
+            assert_type(opening.is_last_resort, bool)
+            assert_type(opening.attempts, list[FailedAttempt])
+            opening.failed(error)
+            await opening.pause(1)
+            attempt = await self.clients[0].open(request, opening)
+        attempt.on_end(noting)
+        return attempt
+
+
+def noting(ending: Ending) -> None:
+    """What is told of an end."""
+    assert_type(ending, ProxyLLMError | Finish | None)
+
+
+def policies(client: ProxyLLMClient, output: ModelOutput) -> ProxyLLMClient:
+    """All of them, and what they are made with."""
+    budget, backoff = RetryBudget(100), Backoff(base=0.25, throttled=1, cap=8)
+    assert_type(budget.left, int)
+    assert_type(backoff.seconds(ServerError("x"), 0, 0.5), float | None)
+    retry = Retry(client, retries=2, budget=budget, backoff=backoff, retry_if_sent=False)
+    slots = Slots(4, queue=8)
+    limited = ConcurrencyLimit(client, slots)
+    assert_type(ConcurrencyLimit(client, 4).slots, Slots)
+    circuit = Circuit(Limits(failures=5, share=0.5), chance=lambda: 0.5)
+    breaker = Breaker(retry, circuit=circuit, refuse_alone=True)
+    assert_type(circuit.state, Literal["closed", "open", "half-open"])
+    pool: Pool = Pool(limited, Patient(client))
+    for attempt in output.attempts:
+        if isinstance(attempt, FailedAttempt):
+            assert_type(attempt.error, ProxyLLMError)
+            assert_type(attempt.backend, str | None)
+    return Fallback(breaker, pool, on=[*ANOTHERS_TO_SERVE, AuthenticationError])

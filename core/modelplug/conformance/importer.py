@@ -165,7 +165,7 @@ def main(task: dict[str, Any]) -> None:
     try:
         load(task["backend"], task["dist"], found)
         if task["part"] == "count":
-            import_module("modelplug.bridge").run(count(task))
+            import_module("modelplug.bridge").run(lambda: count(task))
         if task["part"] == "meet":
             meet(task, found)
     except Exception as error:  # noqa: BLE001  # a plugin may raise anything

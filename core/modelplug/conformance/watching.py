@@ -19,17 +19,18 @@ if TYPE_CHECKING:
 
 __all__ = ["held", "one_worker", "threads", "unprinted", "watched"]
 
-_OWN = "modelplug-conformance"
-"""What the names of the kit's own threads begin with."""
+_OTHERS = ("modelplug-conformance", "asyncio_")
+"""What names of threads begin with that aren't the plugin's: those of the kit itself, and of the
+pool that each event loop has, keeps for its work, and ends."""
 
 _DESCRIPTORS = "/proc/self/fd"
 """Where Linux lists them; elsewhere they aren't counted."""
 
 
 def threads() -> set[str]:
-    """The threads that there are, but for the kit's own: their names and numbers."""
+    """The threads that there are, but for the kit's own and the loops': names and numbers."""
     found = threading.enumerate()
-    return {f"{each.name} ({each.ident})" for each in found if not each.name.startswith(_OWN)}
+    return {f"{each.name} ({each.ident})" for each in found if not each.name.startswith(_OTHERS)}
 
 
 def held() -> dict[str, int]:
@@ -43,7 +44,7 @@ def held() -> dict[str, int]:
 @contextmanager
 def one_worker() -> Iterator[ThreadPoolExecutor]:
     """An executor with room for one."""
-    with ThreadPoolExecutor(1, f"{_OWN}-worker") as executor:
+    with ThreadPoolExecutor(1, "modelplug-conformance-worker") as executor:
         yield executor
 
 

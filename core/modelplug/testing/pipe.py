@@ -134,6 +134,8 @@ class Pipe:
         await asyncio.sleep(0)
         view = memoryview(data)
         while view:
+            if self._ended:
+                raise ConnectionAbortedError("the connection was ended from this side")
             try:
                 taken = self._socket.send(view)
             except BlockingIOError:
@@ -151,5 +153,3 @@ class Pipe:
             finally:
                 self._ready = None
                 self._loop.remove_writer(self._socket)
-        if self._ended:
-            raise ConnectionAbortedError("the connection was ended from this side")

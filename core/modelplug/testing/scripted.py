@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Self
 
+from modelplug.attempt import DeltaStream
 from modelplug.call import Call
 from modelplug.capabilities import CAPABILITY_NAMES, Capabilities
 from modelplug.client import ProxyLLMClient
@@ -45,7 +46,6 @@ from modelplug.errors import (
 )
 from modelplug.params import ProxyModelParameters
 from modelplug.request import ModelRequest
-from modelplug.stream import DeltaStream
 from modelplug.testing.gates import Gates
 from modelplug.testing.scripts import Script, Scripts
 from modelplug.testing.steps import (

@@ -271,3 +271,11 @@ async def test_ending_it_ends_a_write(pair: Pair, pieces: list[bytes]) -> None:
     pipe.reset()
     with pytest.raises(ConnectionAbortedError):
         await writing
+
+
+async def test_nothing_is_written_after_a_reset(pair: Pair) -> None:
+    """Even where the system would take it: the rest of a script is not to reach the peer."""
+    pipe = Pipe(pair[0])
+    pipe.reset()
+    with pytest.raises(ConnectionAbortedError):
+        await pipe.write([b"the rest"])
