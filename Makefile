@@ -21,7 +21,7 @@ export UV_SYSTEM_CERTS ?= 1
 export UV_PYTHON_DOWNLOADS ?= never
 export NODE_USE_SYSTEM_CA ?= 1
 
-.PHONY: demo test lint format types fuzz soak chaos tables conformance-selftest wheels interop-env lock lock-check changelog clean
+.PHONY: demo test lint format types fuzz soak chaos tables matrix conformance-selftest wheels interop-env lock lock-check changelog clean
 
 demo: $(READY)
 	@$(PY) examples/demo.py $(ARGS)
@@ -72,6 +72,11 @@ interop-env: $(INTEROP)
 # The kit's own proof: what is right passes, every mutant dies by the check that it names.
 conformance-selftest: $(READY)
 	$(PY) -m pytest -n $(WORKERS) tests/core/conformance $(ARGS)
+
+# Checks our providers and writes their page, docs/conformance-matrix.html; takes two minutes.
+matrix: $(READY)
+	$(foreach name,echo spark,.venv/bin/modelplug conformance $(name) --seed 1 --json .venv/$(name).json &&) true
+	.venv/bin/modelplug conformance merge .venv/echo.json .venv/spark.json -o docs/conformance-matrix.html
 
 # Writes what is made from the code: tables in docs/, the page of what works of Spark, and the
 # conformance kit's newest requirement set, while it isn't frozen.

@@ -28,7 +28,11 @@ def test_base64_is_found_wherever_it_begins(before: int, after: int, encode: obj
     assert any(form in quote_plus(text) for form in forms(KEY))
 
 
-@pytest.mark.parametrize("text", [KEY, quote_plus(KEY), KEY.encode().hex(), urlencode({"k": KEY})])
+@pytest.mark.parametrize(
+    "text",
+    [KEY, quote_plus(KEY), KEY.encode().hex(), urlencode({"k": KEY})],
+    ids=["raw", "quoted", "hexadecimal", "in-a-query"],
+)
 def test_other_forms_are_found(text: str) -> None:
     """As it is, in URLs, in hexadecimals."""
     assert any(form in text for form in forms(KEY))
