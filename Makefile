@@ -28,7 +28,7 @@ demo: $(READY)
 
 # Many tests wait for a clock or a process, so one process more than two cores; WORKERS=0 for one.
 test: $(READY) $(INTEROP)
-	$(PY) -m pytest -n $(WORKERS) $(ARGS)
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 lint: $(READY)
 	$(PY) -m ruff check
@@ -71,7 +71,7 @@ interop-env: $(INTEROP)
 
 # The kit's own proof: what is right passes, every mutant dies by the check that it names.
 conformance-selftest: $(READY)
-	$(PY) -m pytest -n $(WORKERS) tests/core/conformance $(ARGS)
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal tests/core/conformance $(ARGS)
 
 # Checks our providers and writes their page, docs/conformance-matrix.html; takes two minutes.
 matrix: $(READY)

@@ -15,8 +15,11 @@ NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
-    """Those of the process, restored afterwards."""
+    """Those of a program in a terminal, whatever this process has, which is restored afterwards."""
     before = {name: signal.getsignal(signal.Signals[name]) for name in NAMES}
+    for name in NAMES:
+        usual = signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL
+        signal.signal(signal.Signals[name], usual)
     yield
     for name, handler in before.items():
         signal.signal(signal.Signals[name], handler)

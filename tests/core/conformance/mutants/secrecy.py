@@ -70,6 +70,17 @@ class KeyInOutput(ReferenceClient):
                 yield piece
 
 
+class LibraryError(Exception):
+    """What a library would raise: it makes its text of what it keeps."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.url = url
+
+    def __str__(self) -> str:
+        return f"GET {self.url}"
+
+
 @mutant(kills="SEC-02", words="the key stands in")
 class KeyInCause(ReferenceClient):
     """Chains an error of a library's, whose text is the URL."""
@@ -81,7 +92,7 @@ class KeyInCause(ReferenceClient):
                 yield piece
         except TruncatedStreamError as error:
             key = call.credential().api_key.reveal()
-            raise error from ValueError(f"GET wss://example.test/?key={key}")
+            raise error from LibraryError(f"wss://example.test/?key={key}")
 
 
 @mutant(kills="SEC-02", words="the key stands in the fields of")
