@@ -11,6 +11,8 @@ from hypothesis import settings
 from modelplug.registry import registry
 from modelplug.testing.websocket import WebSocketUpstream
 from modelplug_spark.codec import SparkCodec
+from tests.core.conformance import tally
+from tests.faults import table
 from tests.faults.rows import MARK
 from tests.support.dists import on_path
 
@@ -22,6 +24,10 @@ settings.load_profile("untimed")
 def pytest_configure(config: pytest.Config) -> None:
     """Make the mark of the fault matrix known: tests anywhere may show one of its rows."""
     config.addinivalue_line("markers", MARK)
+    # Here and not in the folders' own conftests: with several processes, the one that prints
+    # collects nothing, and so reads none but this.
+    config.pluginmanager.register(tally)
+    config.pluginmanager.register(table)
 
 
 @pytest.fixture(autouse=True)

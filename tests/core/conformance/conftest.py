@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from modelplug.conformance.runner import all_checks
 from modelplug.registry import registry
 from tests.core.conformance.mutants import all_mutants
 from tests.core.conformance.project import Project
@@ -48,19 +47,3 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def project(tmp_path: Path, installed: Path) -> Project:
     """One with a test of its own, beside an installed reference."""
     return Project(tmp_path, installed)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell the tally: how many mutants died by name, and how many checks have one."""
-    wanted = "test_mutants.py::test_a_mutant_dies_by_its_check"
-    counts = {
-        outcome: sum(wanted in each.nodeid for each in terminalreporter.getreports(outcome))
-        for outcome in ("passed", "failed")
-    }
-    if total := sum(counts.values()):
-        checks = {each.id for each in all_checks()}
-        proved = checks & {each.kills for each in all_mutants()}
-        terminalreporter.line(
-            f"conformance kit: {counts['passed']} of {total} mutants died by name; "
-            f"{len(proved)} of {len(checks)} checks have one"
-        )
