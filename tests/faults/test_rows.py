@@ -14,7 +14,7 @@ SECTIONS = {path.name for path in Path(__file__).parent.glob("test_*.py")}
 
 
 def test_every_fault_has_its_row() -> None:
-    """The catalogue's sections 2.2 to 2.6 count from 1 to 110."""
+    """They count from 1 to 110."""
     assert [*ROWS] == [*range(1, 111)]
 
 

@@ -1,7 +1,6 @@
 """The faults of DB-GPT 0.5's Spark client, each named by a check: an author would be told.
 
-The faults are those of section 9 of the design. The old client has them all at once, and some
-hide others: nobody sees what a question holds that the service can't read. So there are
+The old client has them all at once, and some hide others: nobody sees what a question holds that the service can't read. So there are
 versions with fewer, as an author would get who mends what is told and runs the kit again.
 """
 
