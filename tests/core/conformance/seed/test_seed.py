@@ -1,7 +1,8 @@
 """The faults of DB-GPT 0.5's Spark client, each named by a check: an author would be told.
 
-The old client has them all at once, and some hide others: nobody sees what a question holds that the service can't read. So there are
-versions with fewer, as an author would get who mends what is told and runs the kit again.
+The old client has them all at once, and some hide others: nobody sees what a question holds that
+the service can't read. So there are versions with fewer, as an author would get who mends what is
+told and runs the kit again.
 """
 
 from __future__ import annotations
