@@ -96,8 +96,9 @@ def _new_client(
     targets = targets_of(params, overrides)
     if len(targets) > 1:
         others = None if isinstance(params, str) else params
+        shared = {name: value for name, value in overrides.items() if name != "backend"}
         each = (
-            {**overrides, "proxyllm_backend": str(ConfigString(targets=(target,)))}
+            {**shared, "proxyllm_backend": str(ConfigString(targets=(target,)))}
             for target in targets
         )
         return _fallback(

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -377,6 +378,15 @@ def test_without_a_word_there_is_no_policy(config: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "EchoClient []\n"
+
+
+@pytest.mark.parametrize("name", ["backend", "proxyllm_backend"])
+@pytest.mark.parametrize("as_mapping", [False, True], ids=["keyword", "mapping"])
+def test_several_targets_stand_under_either_name(name: str, *, as_mapping: bool) -> None:
+    """The config string's short name does as well as its full one."""
+    given: dict[str, Any] = {name: "echo?fail_after=0 | echo:other"}
+    with new_client(given) if as_mapping else new_client(**given) as client:
+        assert client.sync_generate("hi").served_by == "echo:other"
 
 
 def test_what_is_for_all_targets_is_for_each() -> None:

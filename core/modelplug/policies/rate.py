@@ -101,7 +101,10 @@ class RateLimit(Policy):
         """Open a call, once its turn has come."""
         limit = self.timeouts_of(request).queue
         until = None if limit is None else opening.clock.elapsed + limit
-        estimate = await self._estimated(request) if self._tokens is not None else 0
+        estimate = 0
+        if self._tokens is not None:
+            # Under the clock: counting may take a while, and closing the stream ends it.
+            estimate = await opening.wait(lambda: self._estimated(request))
         await self._spend(estimate, until, opening)
         if self._requests is not None:
             try:
