@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import json
 import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterable
@@ -14,6 +15,9 @@ from modelplug.errors import InvalidCredentialError, MissingCredentialError, Pro
 __all__ = ["Credential", "Secret", "scrub", "scrubber"]
 
 MASK = "**********"
+
+_BLOCKS = "\u2588" * 10
+"""The mask where a secret has asterisks of its own: no secret has a character outside ASCII."""
 
 _ESCAPE = re.compile("%[0-9A-F]{2}")
 
@@ -128,7 +132,7 @@ def scrub(text: str, secrets: Iterable[Secret]) -> str:
 
 
 def scrubber(secrets: Iterable[Secret]) -> Callable[[str], str]:
-    """What takes the secrets out of a text, be they raw, URL-encoded, in base64 or hexadecimal.
+    """What takes the secrets out of a text: raw, URL-encoded, base64, hexadecimal or JSON.
 
     For what a server says: it may well repeat what it was sent. Forms of fewer than eight
     characters stay, they would tear holes into ordinary words.
@@ -137,13 +141,15 @@ def scrubber(secrets: Iterable[Secret]) -> Callable[[str], str]:
     # No regular expression: ``re`` keeps hundreds of them, with all that is in them.
     longest_first = sorted(forms, key=len, reverse=True)
 
-    def clean(text: str) -> str:
-        before = None
-        while before != text:  # again, as a secret with a * may end in another's mask
-            before = text
-            for form in longest_first:
-                text = text.replace(form, MASK)
+    def masked(text: str, mask: str) -> str:
+        for form in longest_first:
+            text = text.replace(form, mask)
         return text
+
+    def clean(text: str) -> str:
+        told = masked(text, MASK)
+        # A secret with asterisks may begin in a mask and end in what follows it.
+        return masked(text, _BLOCKS) if any(form in told for form in longest_first) else told
 
     return clean
 
@@ -155,4 +161,14 @@ def _forms(secret: str) -> Iterable[str]:
     plain = [secret, *base64s, *stripped]
     quoted = [form for each in plain for form in (quote(each), quote_plus(each), quote(each, ""))]
     lower = [_ESCAPE.sub(lambda escape: escape[0].lower(), form) for form in quoted]
-    return [*plain, *quoted, *lower, raw.hex(), raw.hex().upper()]
+    json_texts = [form for each in plain for form in _in_json(each)]
+    return [*plain, *quoted, *lower, *json_texts, raw.hex(), raw.hex().upper()]
+
+
+def _in_json(text: str) -> Iterable[str]:
+    """A text as encoders of JSON have it: some escape slashes, and what means something to HTML."""
+    plain = json.dumps(text)[1:-1]
+    yield from (plain, plain.replace("/", r"\/"))
+    for special in ("<>&", "<>&='", "<>&='+"):
+        for spelling in ("\\u{:04x}", "\\u{:04X}"):
+            yield "".join(spelling.format(ord(it)) if it in special else it for it in plain)

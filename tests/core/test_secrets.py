@@ -369,6 +369,19 @@ class TestScrub:
         said = f"the id 1234567 is {secret}"
         assert said == scrub(said, [Secret(secret)])
 
+    @pytest.mark.parametrize(
+        "said", [r"a\"b\\c/d+e=", r"a\"b\\c\/d+e=", r"a\"b\\c/d+e\u003d", r"a\"b\\c/d\u002Be\u003D"]
+    )
+    def test_a_form_of_json_becomes_a_mask(self, said: str) -> None:
+        """With escapes that JSON asks for, and those that some encoders add."""
+        assert scrub(f"said {said}", [Secret('a"b\\c/d+e=')]) == f"said {MASK}"
+
+    def test_masks_of_a_secret_s_own_take_no_longer(self) -> None:
+        """A secret of asterisks is taken out at once, though each mask makes another of it."""
+        clean = scrub("*******a" + "a" * 100, [Secret("*******a")])
+        assert "*" not in clean
+        assert clean.endswith("a" * 100)
+
     def test_no_cache_keeps_what_was_scrubbed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A compiled expression would stay in memory, secrets and all."""
 
