@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
+from functools import partial
 from typing import Self
 
 from modelplug import (
@@ -97,7 +98,8 @@ class SparkLLMClient(ProxyLLMClient):
         endpoint, message = self._asked(request, call, app_id=credential.app_id)
         protocol = SparkProtocol(strict_sequence=options.sequence == "strict", scrub=call.scrub)
         query = _signed(endpoint, credential, call)
-        async with connect(endpoint, query=query, call=call, on_refusal=_refused) as ws:
+        on_refusal = partial(_refused, scrub=call.scrub)
+        async with connect(endpoint, query=query, call=call, on_refusal=on_refusal) as ws:
             ws.send(message)
             while protocol.failure is None:
                 pieces = await _received(ws, protocol)
@@ -168,8 +170,8 @@ async def _received(ws: WebSocket, protocol: SparkProtocol) -> list[Delta | Fini
     return []
 
 
-def _refused(refusal: Refusal) -> ProxyLLMError:
-    return refused(refusal, now=time.time())
+def _refused(refusal: Refusal, *, scrub: Callable[[str], str]) -> ProxyLLMError:
+    return refused(refusal, now=time.time(), scrub=scrub)
 
 
 def _report(protocol: SparkProtocol, call: Call) -> None:

@@ -7,6 +7,7 @@ are told apart by their text, and so is 10010. The texts' grammar is section 5.2
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal, Protocol
 
@@ -28,6 +29,7 @@ from modelplug import (
     RateLimitError,
     ServerError,
 )
+from modelplug.transport.faults import printable
 from modelplug_spark.signing import TOLERANCE, seconds_of
 
 __all__ = ["MEANINGS", "NOTICE", "SPLIT", "Meaning", "Refusal", "error_of", "refused"]
@@ -53,6 +55,9 @@ class Meaning:
     hint: str | None = None
     stage: Literal["input", "output"] | None = None
 
+
+_SAID_LIMIT = 1 << 20
+"""Characters of the gateway's words that are kept; the transport reads far fewer of them."""
 
 _CONSOLE = "in the console of xfyun.cn, under this app and this very model version"
 _CLAIM = f"claim or buy volume {_CONSOLE}: each version has its own"
@@ -184,7 +189,9 @@ class Refusal(Protocol):
         """Seconds to wait, where a header says so."""
 
 
-def refused(refusal: Refusal, *, now: float) -> ProxyLLMError:
+def refused(
+    refusal: Refusal, *, now: float, scrub: Callable[[str], str] = lambda said: said
+) -> ProxyLLMError:
     """The error that a refused handshake stands for (D-SpeechAuth; section 2.2).
 
     401 is about credentials, 403 about the clock; neither gets better by trying again.
@@ -192,8 +199,10 @@ def refused(refusal: Refusal, *, now: float) -> ProxyLLMError:
     Args:
         refusal: what the gateway said.
         now: seconds since the epoch by this machine's clock.
+        scrub: takes out secrets that JSON's escapes may have hidden before.
     """
-    status, said = refusal.status, _said(refusal.message)
+    status = refusal.status
+    said = printable(scrub(_said(refusal.message)), limit=_SAID_LIMIT)
     if status == 401:
         error: ProxyLLMError = AuthenticationError(
             f"the gateway refused the credentials: {_excerpt(said)}", hint=_credential_hint(said)

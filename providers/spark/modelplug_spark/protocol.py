@@ -113,6 +113,7 @@ class SparkProtocol:
         self.warnings: list[str] = []
         self._strict = strict_sequence
         self._scrub = scrub
+        self._session = ""  # as it is told, where ``sid`` is fit to be shown
         self._next_seq = 0
         self._previous: Response | None = None
         self._is_unordered = False
@@ -175,7 +176,8 @@ class SparkProtocol:
     def _take(self, frame: Response, pieces: list[Delta | Finish]) -> None:
         """See to all that can be wrong with a frame, or odd, before it counts."""
         header, payload = frame.header, frame.payload or _NOTHING
-        if not self.sid:
+        if not self._session:
+            self._session = header.sid
             self.sid = self._plain(header.sid)[:_SID_LIMIT]
         if header.code not in (0, NOTICE):
             raise error_of(header.code, self._plain(header.message), self.sid)
@@ -211,14 +213,14 @@ class SparkProtocol:
 
     def _is_new(self, frame: Response, choices: Choices) -> bool:
         """Whether the frame is the next one; False for the last one once more."""
-        if choices.seq == self._next_seq and frame.header.sid in (self.sid, ""):
+        if choices.seq == self._next_seq and frame.header.sid in (self._session, ""):
             self._next_seq += 1
             self._previous = frame
             return True
         if frame == self._previous:
             return False
         fault = f"frame {choices.seq} came where {self._next_seq} belongs"
-        if frame.header.sid not in (self.sid, ""):
+        if frame.header.sid not in (self._session, ""):
             fault = "a frame of another session came"
         if self._strict:
             raise SequenceError(fault)

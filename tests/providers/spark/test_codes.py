@@ -296,3 +296,11 @@ def test_a_wait_that_is_asked_for_is_told() -> None:
 def test_any_refusal_is_an_error(status: int, body: str, date: str | None) -> None:
     """The mapping is total."""
     assert isinstance(refused(Answer(status, body, date), now=NOW), ProxyLLMError)
+
+
+def test_what_json_hides_is_scrubbed_and_stays_one_line() -> None:
+    """Escapes of JSON are read first: then secrets are taken out, and controls made visible."""
+    body = r'{"message": "no \u0073ecret\u001b[2J\nhere"}'
+    error = refused(Answer(401, body), now=NOW, scrub=lambda said: said.replace("secret", "***"))
+    assert error.provider_message == r"no ***\x1b[2J here"
+    assert str(error).isprintable()

@@ -312,6 +312,15 @@ def test_garbage_fails_the_conversation() -> None:
     assert (conversation.failure.request_id, conversation.failure.__traceback__) == (SID, None)
 
 
+@pytest.mark.parametrize("sid", ["s" * 100, "a\nb", " s "])
+def test_a_session_of_an_odd_name_is_one_all_the_same(sid: str) -> None:
+    """What is shown of it is shorter, and one line; its frames are told by the whole."""
+    conversation, _ = conversed(frame("a", 0, sid=sid), frame("b", 1, sid=sid))
+    assert (conversation.failure, conversation.state) == (None, "answering")
+    assert len(conversation.sid) <= 64
+    assert conversation.sid.isprintable()
+
+
 DISORDERS = {
     "gap": [frame("a", 0), frame("b", 2)],
     "late start": [frame("a", 1)],
