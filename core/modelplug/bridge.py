@@ -1,10 +1,10 @@
-"""Sync to async and back: the one module that makes threads and loops.
+"""Sync to async and back: the one module that makes threads and loops for calls.
 
 One loop thread per process serves all sync calls. A ``Pump`` runs a stream there and hands its
 items to the calling thread in lists: whatever is ready at a wake-up goes over at once, which
 costs a few microseconds an item where a round trip for each costs ten times as much. A
 ``BlockingSource`` is the other direction: a blocking generator on a thread of an executor, read
-by a coroutine. Both are bounded.
+by a coroutine. Both are bounded. All threads here are daemons: nothing hangs at exit.
 """
 
 from __future__ import annotations
@@ -464,48 +464,90 @@ class BlockingSource(Generic[T]):
             self._waiter.set_result(None)
 
 
-class StreamThreads(Executor):
-    """An executor for blocking streams: a daemon thread for each, up to a bound.
+class DaemonThreads(Executor):
+    """An executor of daemon threads, up to a bound; what is beyond waits its turn.
 
     Not a ThreadPoolExecutor: the interpreter waits for the threads of one at exit, and a
-    stream that hangs would make it hang too.
+    call that hangs would make it hang too. Threads end when there is nothing left to do.
+
+    Args:
+        limit: how many threads at once.
+        name: what they are called.
     """
 
-    def __init__(self, limit: int = 512) -> None:
-        self._places = threading.Semaphore(limit)
+    def __init__(self, limit: int, *, name: str) -> None:
         self._limit = limit
+        self._name = name
+        self._lock = threading.Lock()
+        self._running = 0
+        self._waiting: deque[Callable[[], None]] = deque()
         self._closed = False
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Run ``fn`` on a thread of its own.
+        """Run ``fn`` on a thread.
 
         Raises:
-            QueueFullError: as many streams as the bound allows are running.
-            RuntimeError: the executor was shut down.
+            RuntimeError: the executor was shut down, or the system gives no more threads.
         """
         if self._closed:
             raise RuntimeError("the executor was shut down")
-        if not self._places.acquire(blocking=False):
-            raise QueueFullError(
-                f"{self._limit} blocking streams are running already",
-                hint="close streams that are done with, or pass an executor of your own",
-            )
         result: Future[T] = Future()
-
-        def run() -> None:
-            try:
-                if result.set_running_or_notify_cancel():
-                    result.set_result(fn(*args, **kwargs))
-            except BaseException as failure:  # noqa: BLE001  # kept in the future
-                result.set_exception(failure)
-            finally:
-                self._places.release()
-
-        threading.Thread(target=run, name="modelplug-stream", daemon=True).start()
+        job = partial(_carry_out, partial(fn, *args, **kwargs), result)
+        with self._lock:
+            has_room = self._running < self._limit
+            if has_room:
+                self._running += 1
+            else:
+                self._put_off(job)
+        if has_room:
+            self._start(job)
         return result
+
+    def _put_off(self, job: Callable[[], None]) -> None:
+        self._waiting.append(job)
+
+    def _start(self, job: Callable[[], None]) -> None:
+        try:
+            threading.Thread(target=self._work, args=(job,), name=self._name, daemon=True).start()
+        except BaseException:
+            with self._lock:
+                self._running -= 1
+            raise
+
+    def _work(self, job: Callable[[], None] | None) -> None:
+        while job is not None:
+            job()
+            with self._lock:
+                job = self._waiting.popleft() if self._waiting else None
+                if job is None:
+                    self._running -= 1
 
     def shutdown(
         self, wait: bool = True, *, cancel_futures: bool = False
     ) -> None:  # Executor's signature
         """Take no more work; threads that run end by themselves."""
         self._closed = True
+
+
+def _carry_out(work: Callable[[], T], result: Future[T]) -> None:
+    """Do some work, unless nobody wants it any more; its outcome to ``result``."""
+    try:
+        if result.set_running_or_notify_cancel():
+            result.set_result(work())
+    except BaseException as failure:  # noqa: BLE001  # kept in the future
+        result.set_exception(failure)
+    finally:
+        del result  # its failure's traceback holds this frame: no cycle
+
+
+class StreamThreads(DaemonThreads):
+    """Those of blocking streams: one for each, and none waits, as who has one may keep it long."""
+
+    def __init__(self, limit: int = 512) -> None:
+        super().__init__(limit, name="modelplug-stream")
+
+    def _put_off(self, job: Callable[[], None]) -> None:
+        raise QueueFullError(
+            f"{self._limit} blocking streams are running already",
+            hint="close streams that are done with, or pass an executor of your own",
+        )

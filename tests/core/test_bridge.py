@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextvars
+import gc
 import linecache
 import os
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -31,7 +33,7 @@ from modelplug import (
     bridge,
     stream,
 )
-from modelplug.bridge import BlockingSource, Pump, StreamThreads, run
+from modelplug.bridge import BlockingSource, DaemonThreads, Pump, StreamThreads, run
 from tests.support.scripted import AsyncScripted, BlockingScripted
 
 who = contextvars.ContextVar("who", default="nobody")
@@ -226,6 +228,56 @@ def test_too_many_streams_are_refused_at_once() -> None:
         threads.submit(int)
     gate.set()
     assert [each.result(5) for each in running] == [True, True]
+
+
+def test_more_than_there_are_threads_wait_their_turn() -> None:
+    """First come, first served; who has gone by then is passed over, and all threads end."""
+    gate = threading.Event()
+    done: list[int] = []
+    threads = DaemonThreads(2, name="modelplug-test")
+    running = [threads.submit(gate.wait, 30) for _ in range(2)]
+    waiting = [threads.submit(done.append, each) for each in range(4)]
+    assert waiting[1].cancel()
+    assert done == []
+    gate.set()
+    assert [each.result(5) for each in running] == [True, True]
+    assert settle(lambda: sorted(done) == [0, 2, 3])
+    assert settle(lambda: "modelplug-test" not in [each.name for each in threading.enumerate()])
+
+
+def test_what_a_thread_fails_with_is_freed_at_once() -> None:
+    """It is in no cycle with its future."""
+
+    class OwnError(Exception):
+        """One that can be referred to weakly."""
+
+    def fail() -> None:
+        raise OwnError
+
+    gc.disable()
+    try:
+        result = DaemonThreads(1, name="modelplug-test").submit(fail)
+        raised = result.exception(5)
+        assert isinstance(raised, OwnError)
+        failure = weakref.ref(raised)
+        del raised, result
+        assert settle(lambda: failure() is None)
+    finally:
+        gc.enable()
+
+
+def test_a_thread_that_can_t_be_had_takes_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next one is tried as if nothing had been."""
+    threads = DaemonThreads(1, name="modelplug-test")
+
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="can't start"):
+            threads.submit(int)
+    assert threads.submit(int).result(5) == 0
 
 
 def test_an_executor_that_was_shut_down_takes_nothing() -> None:

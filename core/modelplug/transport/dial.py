@@ -17,12 +17,12 @@ import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from itertools import zip_longest
 from ssl import SSLContext, SSLError
 from typing import Any, TypeAlias
 
+from modelplug.bridge import DaemonThreads
 from modelplug.errors import UnsafeEndpointError
 from modelplug.transport.addresses import is_public
 from modelplug.transport.endpoint import Endpoint
@@ -143,9 +143,9 @@ async def _addresses(host: str, port: int) -> Sequence[_Address]:
 
 
 @cache
-def _resolvers(process: int) -> ThreadPoolExecutor:  # noqa: ARG001  # a forked child has no threads
-    """A pool of their own: look-ups that hang must not starve the app's ``to_thread``."""
-    return ThreadPoolExecutor(8, "modelplug-resolver")
+def _resolvers(process: int) -> DaemonThreads:  # noqa: ARG001  # a forked child has no threads
+    """Threads of their own: look-ups that hang must not starve the app's ``to_thread``."""
+    return DaemonThreads(8, name="modelplug-resolver")
 
 
 def _interleaved(addresses: Sequence[_Address]) -> Iterable[_Address]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv6Address
 
 from modelplug.errors import UnsafeEndpointError
 
@@ -50,12 +51,7 @@ class Endpoint:
     def __post_init__(self) -> None:
         if self.scheme not in _PORTS:
             raise UnsafeEndpointError(f"the scheme must be one of {', '.join(_PORTS)}")
-        problem = (
-            _host_problem(self.host)
-            or ("the port must be 1 to 65535" if not 0 < self.port < 65536 else None)
-            or _path_problem(self.path)
-        )
-        if problem is not None:
+        if (problem := _problem(self.host, self.port, self.path)) is not None:
             raise UnsafeEndpointError(problem)
 
     @classmethod
@@ -137,10 +133,8 @@ def _parts(url: str, schemes: Sequence[str]) -> tuple[str, str, int, str] | str:
         return "the host or the port is malformed"
     host = _canonical(authority[1])
     port = int(authority[2] or _PORTS[scheme])
-    problem = _host_problem(host) or _path_problem(path)
-    if problem is None and not 0 < port < 65536:
-        problem = "the port must be 1 to 65535"
-    return problem or (scheme, host, port, path)
+    # Told here, before there is an Endpoint: a traceback with locals would show what it holds.
+    return _problem(host, port, path) or (scheme, host, port, path)
 
 
 def _character_problem(url: str) -> str | None:
@@ -167,12 +161,19 @@ def _url_problem(found: re.Match[str] | None, schemes: Sequence[str]) -> str | N
 def _canonical(host: str) -> str:
     if not host.startswith("["):
         return host.lower()
-    from ipaddress import IPv6Address
-
     try:
         return str(IPv6Address(host[1:-1]))
     except ValueError:
         return host  # isn't a host by any grammar below
+
+
+def _problem(host: str, port: int, path: str) -> str | None:
+    """What keeps these from being an endpoint's, in words that repeat nothing of them."""
+    if (problem := _host_problem(host)) is not None:
+        return problem
+    if not 0 < port < 65536:
+        return "the port must be 1 to 65535"
+    return None if _PATH.fullmatch(path) else "the path is malformed; percent-encode what is odd"
 
 
 def _host_problem(host: str) -> str | None:
@@ -193,16 +194,10 @@ def _is_number(host: str) -> bool:
 
 
 def _is_ipv4(host: str) -> bool:
-    from ipaddress import IPv4Address
-
     try:
         return str(IPv4Address(host)) == host
     except ValueError:
         return False
-
-
-def _path_problem(path: str) -> str | None:
-    return None if _PATH.fullmatch(path) else "the path is malformed; percent-encode what is odd"
 
 
 def _secured(scheme: str) -> str:

@@ -24,6 +24,16 @@ from modelplug.transport.endpoint import Endpoint
 __all__ = ["connecting_failed", "lost", "printable"]
 
 
+_FINAL_ALERTS = (
+    "CERTIFICATE",
+    "UNKNOWN_CA",
+    "ACCESS_DENIED",
+    "PROTOCOL_VERSION",
+    "INSUFFICIENT_SECURITY",
+)
+"""What is in the names of alerts that come again at each attempt (RFC 8446, section 6.2)."""
+
+
 def connecting_failed(error: OSError, endpoint: Endpoint) -> TransportError:
     """The error for an exception that came before the connection stood."""
     translate = next(into for kind, into in _TABLE if isinstance(error, kind))
@@ -74,7 +84,19 @@ def _no_tls(error: ssl.SSLError, endpoint: Endpoint) -> TransportError:
     reason = (
         getattr(error, "reason", None) or error.strerror
     )  # OpenSSL's word, if it came from there
-    return TlsError(f"no TLS with {endpoint}: {reason} ({type(error).__name__})")
+    return TlsError(
+        f"no TLS with {endpoint}: {reason} ({type(error).__name__})", retryable=_may_pass(error)
+    )
+
+
+def _may_pass(error: ssl.SSLError) -> bool:
+    """Whether a peer broke off a handshake that may well succeed the next time.
+
+    It did so by an end, or by an alert, other than one about a certificate, rights or versions.
+    """
+    name = getattr(error, "reason", None) or ""  # OpenSSL's constant for it
+    is_alert = "_ALERT_" in name and not any(kind in name for kind in _FINAL_ALERTS)
+    return is_alert or isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError)
 
 
 def _unconnected(error: OSError, endpoint: Endpoint) -> TransportError:

@@ -12,13 +12,12 @@ import ssl
 import struct
 import traceback
 import types
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import Self, TypeAlias, TypeVar
+from typing import Self, TypeAlias
 
+from modelplug.conformance.calls import Swept
 from modelplug.transport import Endpoint
-
-T = TypeVar("T")
 
 Handler: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -151,26 +150,9 @@ def answering(answer: bytes, *, hold: bool = False) -> Handler:
     return handler
 
 
-@types.coroutine
-def cancelled_at(wait: int, main: Coroutine[object, None, T]) -> Generator[object, None, T]:
-    """Await ``main``, whose task is cancelled when it waits for the ``wait``-th time."""
-    task = asyncio.current_task()
-    assert task is not None
-    thrown: BaseException | None = None
-    while True:
-        try:
-            awaited = main.send(None) if thrown is None else main.throw(thrown)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
-        wait -= 1
-        if wait == 0:
-            asyncio.get_running_loop().call_soon(task.cancel)
-        thrown = None
-        try:
-            yield awaited
-        except BaseException as error:  # noqa: BLE001  # thrown into main, where it belongs
-            thrown = error
+def cancelled_at(wait: int, main: Coroutine[object, None, object]) -> Swept:
+    """``main``, to be awaited; the task is cancelled when it waits for the ``wait``-th time."""
+    return Swept(main, wait)
 
 
 async def turns(count: int) -> None:

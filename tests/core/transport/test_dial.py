@@ -7,6 +7,8 @@ import errno
 import gc
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import weakref
 from collections.abc import AsyncIterator, Callable
@@ -112,6 +114,34 @@ async def test_a_name_is_looked_up() -> None:
     """The name of this machine connects, whichever families the machine gives it."""
     async with Peer(silence) as peer:
         assert (await dialled(replace(peer.endpoint, host="localhost")))[1] == peer.endpoint.port
+
+
+def test_the_interpreter_exits_amid_a_look_up() -> None:
+    """A look-up can't be ended, and nobody waits for it at exit."""
+    script = """
+import asyncio, socket, threading
+lookup = socket.getaddrinfo
+
+def hanging(*args, flags=0, **options):
+    return lookup(*args, flags=flags, **options) if flags else threading.Event().wait(60)
+
+socket.getaddrinfo = hanging
+from modelplug.transport import dial
+from modelplug.transport.endpoint import Endpoint
+
+async def main():
+    endpoint = Endpoint.parse("wss://a.example/")
+    asking = asyncio.create_task(dial.dial(endpoint, asyncio.Protocol()))
+    while not any(each.name == "modelplug-resolver" for each in threading.enumerate()):
+        await asyncio.sleep(0)
+    asking.cancel()
+
+asyncio.run(main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, timeout=30, check=False, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

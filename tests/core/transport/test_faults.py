@@ -25,6 +25,13 @@ def distrust(reason: str) -> ssl.SSLCertVerificationError:
     return error
 
 
+def broken_off(reason: str) -> ssl.SSLError:
+    """What ssl raises for a handshake that failed for OpenSSL's reason."""
+    error = ssl.SSLError(1, reason)
+    error.reason = reason
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "kind", "told", "retryable"),
     [
@@ -32,6 +39,13 @@ def distrust(reason: str) -> ssl.SSLCertVerificationError:
         (socket.gaierror(socket.EAI_AGAIN, "try again"), ResolveError, "try again", True),
         (distrust("certificate has expired"), TlsError, "certificate has expired", False),
         (ssl.SSLError(1, "whatever"), TlsError, "SSLError", False),
+        (broken_off("SSLV3_ALERT_HANDSHAKE_FAILURE"), TlsError, "HANDSHAKE_FAILURE", True),
+        (broken_off("TLSV1_ALERT_INTERNAL_ERROR"), TlsError, "INTERNAL_ERROR", True),
+        (broken_off("TLSV1_ALERT_PROTOCOL_VERSION"), TlsError, "PROTOCOL_VERSION", False),
+        (broken_off("TLSV13_ALERT_CERTIFICATE_REQUIRED"), TlsError, "REQUIRED", False),
+        (broken_off("TLSV1_ALERT_UNKNOWN_CA"), TlsError, "UNKNOWN_CA", False),
+        (broken_off("WRONG_VERSION_NUMBER"), TlsError, "WRONG_VERSION_NUMBER", False),
+        (ssl.SSLEOFError(8, "EOF occurred"), TlsError, "SSLEOFError", True),
         (ConnectionRefusedError(errno.ECONNREFUSED, "x"), ConnectError, "RefusedError", True),
         (OSError(errno.EMFILE, "x"), ConnectError, "Too many open files", True),
         (TimeoutError(), ConnectError, "TimeoutError", True),
