@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import suppress
 from typing import TypeAlias, TypeVar, cast
 
 from modelplug.call import Call, warn
+from modelplug.causes import scrub_causes
 from modelplug.clock import CLEANUP_SECONDS, Clock
 from modelplug.delta import Delta, Finish
 from modelplug.errors import PluginContractError, ProxyLLMError, TruncatedStreamError
 from modelplug.output import ModelOutput
+from modelplug.patience import patiently
 
-__all__ = ["Attempt", "DeltaStream", "Ending", "Pieces", "is_content", "under"]
+__all__ = ["Attempt", "DeltaStream", "Ending", "Pieces", "guarded", "is_content", "under"]
 
 T = TypeVar("T")
 
@@ -23,6 +24,9 @@ Pieces: TypeAlias = Delta | Finish | Sequence[Delta | Finish]
 DeltaStream: TypeAlias = AsyncIterator[Pieces]
 """What ``stream_deltas`` is: an async generator of pieces."""
 
+PLUGIN = "the plugin"
+"""Whose fault it is what goes wrong in a provider."""
+
 Ending: TypeAlias = ProxyLLMError | Finish | None
 """How an attempt ended: it failed, it finished, or it was abandoned by its caller."""
 
@@ -30,18 +34,26 @@ Ending: TypeAlias = ProxyLLMError | Finish | None
 class Attempt:
     """A provider that serves one call; what policies get when its answer has begun.
 
+    Args:
+        call: what the provider is given.
+        source: makes its pieces; called once, by ``begin``.
+        clock: what its waits are under.
+
     Attributes:
         call: what the provider was given.
         first: the pieces with which the answer begins, once it has.
+        ending: how it has ended, until policies are told; a failure's is set by ``fail``.
     """
 
-    __slots__ = ("_clock", "_endings", "_source", "call", "first")
+    __slots__ = ("_clock", "_endings", "_make", "_source", "call", "ending", "first")
 
-    def __init__(self, call: Call, source: DeltaStream, clock: Clock) -> None:
+    def __init__(self, call: Call, source: Callable[[], DeltaStream], clock: Clock) -> None:
         self.call = call
         self.first: Sequence[object] = ()
+        self.ending: Ending = None
         self._clock = clock
-        self._source: DeltaStream | None = source
+        self._make = source
+        self._source: DeltaStream | None = None
         self._endings: list[Callable[[Ending], None]] = []
 
     async def begin(self) -> None:
@@ -51,41 +63,69 @@ class Attempt:
             BaseException: whatever ended the attempt instead, which is over then.
         """
         try:
+            await self._begin()
+        finally:
+            self._clock.resume()
+
+    async def _begin(self) -> None:
+        try:
+            self._source = await under(self._clock, self._made)
+            is_empty = False
             while not any(map(_counts, self.first)):
-                pieces = await self.next()
+                pieces = await self.next(after_nothing=is_empty)
                 self.first = pieces if isinstance(pieces, (list, tuple)) else (pieces,)
+                is_empty = True
         except ProxyLLMError as error:
             failure = error
         except BaseException:
-            self.call.abort()
-            self.over()
-            await self.close()
+            try:
+                self.call.abort()
+            finally:
+                await self.close()
             raise
         else:
             return
         try:
-            self.fail(failure)
-            await self.close()
+            try:
+                self.fail(failure)
+            finally:
+                await self.close()
             raise failure
         finally:
             del failure  # the error's traceback holds this frame: no cycle
 
-    def next(self) -> Coroutine[object, object, Pieces]:
+    async def _made(self) -> DeltaStream:
+        return self._make()
+
+    def next(self, *, after_nothing: bool = False) -> Coroutine[object, object, Pieces]:
         """The provider's next pieces, to be awaited.
+
+        Args:
+            after_nothing: whether those before were empty. Then others have their turn first,
+                the clock among them: a provider may go on like that without ever waiting.
 
         Raises:
             BaseException: what the call ends with, as the caller is to see it.
         """
         if self._source is None:
             raise PluginContractError("an attempt that is over was read")
-        return under(self._clock, self._source.__anext__)
+        return under(self._clock, self._in_turn if after_nothing else self._source.__anext__)
+
+    async def _in_turn(self) -> Pieces:
+        await asyncio.sleep(0)
+        return await cast(DeltaStream, self._source).__anext__()
 
     def fail(self, error: ProxyLLMError) -> None:
-        """End it with an error, which is completed and holds no secret of the call any more."""
-        call = self.call
+        """End it with an error, which is completed and holds no secret of the call any more.
+
+        It is to be closed then.
+        """
+        call, self.ending = self.call, error
         call.abort()
+        if type(error.retry_after) not in (float, int):
+            error.retry_after = None  # a header as it came, say: nobody could wait for that
         error.rewrite(call.scrub)
-        _rewrite_causes(error, call.scrub)
+        scrub_causes(error, call.scrub)
         answer = call.answer
         error.complete(
             phase=call.phase,
@@ -95,12 +135,12 @@ class Attempt:
             request_id=answer.request_id,
             partial=ModelOutput.so_far(answer),
         )
-        self.over(error)
 
     def on_end(self, callback: Callable[[Ending], None]) -> None:
         """Have ``callback`` called once, when the attempt is over; from any thread.
 
-        It must not block, nor raise.
+        It is over when the provider has cleaned up, so that whoever is let in then finds the
+        service's place free. The callback must not block; what it raises is logged.
         """
         self._endings.append(callback)
 
@@ -111,37 +151,58 @@ class Attempt:
                 callback = self._endings.pop()
             except IndexError:  # another thread was faster
                 return
-            callback(ending)
+            try:
+                callback(ending)
+            except Exception as error:  # noqa: BLE001  # the others must run, and the call's outcome stands
+                warn("what a policy does at the end of an answer failed: %s", type(error).__name__)
+            except BaseException:
+                self.over(ending)  # the others all the same
+                raise
 
     async def close(self) -> None:
-        """Let the provider clean up; what goes wrong there is logged, the outcome stands."""
+        """Let the provider clean up; it is over then.
+
+        What goes wrong there is logged, the outcome stands.
+        """
         source, self._source = self._source, None
-        close = getattr(source, "aclose", None)
+        try:
+            await self._clean_up(getattr(source, "aclose", None))
+        finally:
+            ending, self.ending = self.ending, None
+            self.over(ending)
+            del ending  # an error's traceback holds this frame: no cycle
+
+    async def _clean_up(self, close: Callable[[], Awaitable[object]] | None) -> None:
         if close is None:
             return
         try:
             async with asyncio.timeout(CLEANUP_SECONDS):
-                await close()
+                await patiently(close(), leaving=_warn_of_it)
         except asyncio.CancelledError:
-            if _is_being_cancelled():
+            if _is_being_cancelled(self._clock):
                 raise
             warn("a plugin's clean-up was cancelled by itself")
         except Exception as error:  # noqa: BLE001  # nobody is left to be told, the outcome stands
             warn("a plugin's clean-up failed: %s", type(error).__name__)
 
 
-async def under(clock: Clock, wait: Callable[[], Awaitable[T]]) -> T:
+async def under(clock: Clock, wait: Callable[[], Awaitable[T]], *, whose: str = PLUGIN) -> T:
     """What ``wait`` gives, under a clock; its failure, with whose fault it was.
+
+    Args:
+        clock: ends the wait.
+        wait: begins it.
+        whose: the wait is, and so are the bugs in it.
 
     Raises:
         BaseException: what cut the wait; else what ``wait`` raised, as the caller is to see it.
     """
     failure: BaseException | None = clock.take_cause() or clock.cut_by
     given: T | None = None
-    clock.begin_wait()
+    task = clock.begin_wait()
     try:
         if failure is None:
-            given = await wait()
+            given = await patiently(wait(), leaving=_warn_of_it)
     except BaseException as error:  # noqa: BLE001  # told apart below, outside this block
         failure = error
     # Whatever a provider made of being cancelled or cut, that is what happened.
@@ -152,24 +213,42 @@ async def under(clock: Clock, wait: Callable[[], Awaitable[T]]) -> T:
         failure = clock.take_cause() or clock.cut_by or failure
     try:
         if failure is not None:
-            raise _outcome(failure, is_cancelled=is_cancelled or _is_being_cancelled())
+            if isinstance(failure, GeneratorExit) and _task(clock) is not task:
+                raise failure  # nobody runs this any more: it is closed where it waits
+            is_cancelled = is_cancelled or _is_being_cancelled(clock)
+            raise _outcome(failure, whose, is_cancelled=is_cancelled)
         return cast(T, given)
     finally:
         del failure  # its traceback holds this frame: no cycle
 
 
-def _rewrite_causes(error: BaseException, change: Callable[[str], str]) -> None:
-    """Put what a plugin's own errors say through ``change``; they stay, for who looks for a bug.
+async def guarded(clock: Clock, opens: Callable[[], Awaitable[T]]) -> T:
+    """What ``opens`` gives, the deadline and a cut ending all that it does, its waits or not.
 
-    A traceback prints them below ours, and a plugin may well quote what it was refused with.
+    One that is part of another is guarded with that.
+
+    Raises:
+        BaseException: what cut it; else whatever it raised, as it is.
     """
-    seen: set[int] = set()
-    cause = error.__cause__
-    while cause is not None and id(cause) not in seen:
-        seen.add(id(cause))
-        with suppress(Exception):  # whatever class a plugin has made up
-            cause.args = tuple(change(it) if isinstance(it, str) else it for it in cause.args)
-        cause = cause.__cause__ or cause.__context__
+    if not clock.guard():
+        return await opens()
+    failure: BaseException | None = None
+    given: T | None = None
+    try:
+        given = await opens()
+    except BaseException as error:  # noqa: BLE001  # told apart below, outside this block
+        failure = error
+    is_cancelled = clock.unguard()
+    if not is_cancelled:
+        failure = clock.take_cause() or (failure and clock.cut_by) or failure
+    elif not _is_cancel(failure):
+        failure = asyncio.CancelledError()
+    try:
+        if failure is not None:
+            raise failure
+        return cast(T, given)
+    finally:
+        del failure  # as above
 
 
 def is_content(delta: Delta) -> bool:
@@ -182,24 +261,33 @@ def _counts(piece: object) -> bool:
     return is_content(piece) if isinstance(piece, Delta) else True
 
 
+def _warn_of_it() -> None:
+    warn("a plugin didn't end when it was cancelled, and is left")
+
+
 def _is_cancel(failure: BaseException | None) -> bool:
     return isinstance(failure, asyncio.CancelledError)
 
 
-def _is_being_cancelled() -> bool:
-    task = asyncio.current_task()
+def _task(clock: Clock) -> asyncio.Task[object] | None:
+    """Which one runs on the call's loop just now; there may be none, nor a loop any more."""
+    return asyncio.current_task(clock.loop)
+
+
+def _is_being_cancelled(clock: Clock) -> bool:
+    task = _task(clock)
     return task is not None and task.cancelling() > 0
 
 
-def _outcome(failure: BaseException, *, is_cancelled: bool) -> BaseException:
-    """What a provider's failure is to the caller: itself, or the fault of the plugin."""
-    if isinstance(failure, StopAsyncIteration):
+def _outcome(failure: BaseException, whose: str, *, is_cancelled: bool) -> BaseException:
+    """What a failure is to the caller: itself, or the fault of whoever waited."""
+    if isinstance(failure, StopAsyncIteration) and whose == PLUGIN:
         return TruncatedStreamError(
             "the answer ended without its terminal sign",
             hint="the service cut the answer short, or the plugin yields no Finish",
         )
-    passes = (ProxyLLMError, KeyboardInterrupt, GeneratorExit)
+    passes = (ProxyLLMError, KeyboardInterrupt)
     # A CancelledError that nobody asked for is something of the plugin's own that was cancelled.
     if isinstance(failure, passes) or (_is_cancel(failure) and is_cancelled):
         return failure
-    return PluginContractError.blame(failure)
+    return PluginContractError.blame(failure, whose=whose)

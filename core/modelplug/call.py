@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 
-from modelplug.errors import Phase, Sent
+from modelplug.errors import Phase, ProxyLLMError, Sent
 from modelplug.output import Answer
 from modelplug.secrets import Credential, Secret, scrubber
 from modelplug.timeouts import Timeouts
@@ -51,6 +51,7 @@ class Call:
     __slots__ = (
         "_callbacks",
         "_concealed",
+        "_credential",
         "_credentials",
         "_noted_id",
         "_on_phase",
@@ -86,6 +87,7 @@ class Call:
         self.sent: Sent = "no"
         self.aborted = False
         self._credentials = credentials
+        self._credential: Credential | None = None
         self._on_phase = on_phase
         self._callbacks: list[Callable[[], None]] = []
         self._concealed: list[Secret] = []
@@ -100,9 +102,21 @@ class Call:
             InvalidCredentialError: what a callable gave can't be a credential.
             MissingCredentialError: a variable or file that is referred to is not there.
         """
-        credential = self._credentials()
+        credential = self._credential = self._credentials()
         self.conceal(credential.api_key, credential.api_secret)
         return credential
+
+    def has_new_credential(self) -> bool:
+        """Whether there is another credential by now than this attempt was given.
+
+        It is read once more: where a service refuses a key, it may just have been exchanged.
+        """
+        if self._credential is None:
+            return False
+        try:
+            return self._credentials() != self._credential
+        except ProxyLLMError:  # there is none any more
+            return False
 
     def conceal(self, *secrets: Secret) -> None:
         """Name what must not show in an error of this call besides its credential.
@@ -146,13 +160,15 @@ class Call:
         model: str | None = None,
         warning: str | None = None,
     ) -> None:
-        """Report what the service said besides the answer.
+        """Report what the service said besides the answer; once the call is aborted, nothing.
 
         Args:
             request_id: its own name for the call; on the outputs and on errors from now on.
             model: which model answers, where that is not the one that was asked for.
             warning: what was left out or looks odd but doesn't fail the call.
         """
+        if self.aborted:
+            return  # a thread that its abort hasn't reached yet: the answer may be another's now
         if request_id is not None and request_id != self._noted_id:
             self._noted_id = request_id
             self.answer.request_id = self.scrub(request_id)
@@ -191,5 +207,8 @@ class Call:
                 return
             try:
                 callback()
-            except Exception as error:  # noqa: BLE001  # the others must run, and the call's outcome stands
+            except (KeyboardInterrupt, SystemExit):
+                self._run_callbacks()  # the others all the same
+                raise
+            except BaseException as error:  # noqa: BLE001  # the others must run, and the call's outcome stands
                 warn("a plugin's abort failed: %s", type(error).__name__)

@@ -94,7 +94,8 @@ class ProxyLLMClient(ABC):
 
     A provider defines ``new_client`` and one of ``stream_deltas`` and
     ``stream_deltas_blocking``; with both, async calls take the first and sync calls the
-    second. It keeps nothing of a call on the client.
+    second. It keeps nothing of a call on the client. What begins with an underscore is free
+    for its own: this class's own such names begin with two, and Python keeps them apart.
 
     Args:
         model_names: the models it serves; the first is the default.
@@ -118,7 +119,7 @@ class ProxyLLMClient(ABC):
         *,
         params: ProxyModelParameters | None = None,
     ) -> None:
-        if not any(map(self._has, ("stream_deltas", "stream_deltas_blocking", "open"))):
+        if not any(map(self.__has, ("stream_deltas", "stream_deltas_blocking", "open"))):
             raise PluginContractError(
                 f"{type(self).__name__} has neither stream_deltas nor stream_deltas_blocking"
             )
@@ -132,13 +133,13 @@ class ProxyLLMClient(ABC):
         self.observers: tuple[Observer, ...] = ()
         # A client that didn't come from modelplug.new_client doesn't know what its plugin
         # claims, and so refuses nothing.
-        self._claimed = Capabilities(native=CAPABILITY_NAMES)
-        self._executor = executor
-        self._own_executor: Executor | None = None
+        self.__claimed = Capabilities(native=CAPABILITY_NAMES)
+        self.__executor = executor
+        self.__own_executor: Executor | None = None
         # By identity, and without a lock: a child of a fork could inherit one that is held.
-        self._streams: weakref.WeakValueDictionary[int, Waiting] = weakref.WeakValueDictionary()
-        self._lock = threading.Lock()
-        self._closed = False
+        self.__streams: weakref.WeakValueDictionary[int, Waiting] = weakref.WeakValueDictionary()
+        self.__lock = threading.Lock()
+        self.__closed = False
 
     # ------------------------------------------------------------- what a provider writes
 
@@ -186,7 +187,7 @@ class ProxyLLMClient(ABC):
 
     def capabilities(self, model: str | None = None) -> Capabilities:
         """What ``model`` can do: what the plugin claims of the backend, unless overridden."""
-        return self._claimed
+        return self.__claimed
 
     # ----------------------------------------------------------------- what a caller uses
 
@@ -204,7 +205,7 @@ class ProxyLLMClient(ABC):
         self, request: RequestLike, message_converter: MessageConverter | None = None
     ) -> ModelStream:
         """The answer as it comes. Nothing happens until its first output is asked for."""
-        return self._stream(request, message_converter, blocking=False)
+        return self.__stream(request, message_converter, blocking=False)
 
     def sync_generate(
         self, request: RequestLike, message_converter: MessageConverter | None = None
@@ -214,13 +215,13 @@ class ProxyLLMClient(ABC):
         Raises:
             ProxyLLMError: any of its kinds; ``partial`` has the answer so far.
         """
-        return bridge.run(self._stream(request, message_converter, blocking=True).final)
+        return bridge.run(self.__stream(request, message_converter, blocking=True).final)
 
     def sync_generate_stream(
         self, request: RequestLike, message_converter: MessageConverter | None = None
     ) -> SyncModelStream:
         """As ``generate_stream``, for threads."""
-        return SyncModelStream(lambda: self._stream(request, message_converter, blocking=True))
+        return SyncModelStream(lambda: self.__stream(request, message_converter, blocking=True))
 
     async def models(self) -> list[ModelMetadata]:
         """The models that the client can be asked for."""
@@ -230,6 +231,11 @@ class ProxyLLMClient(ABC):
     def default_model(self) -> str:
         """The model of requests that name none."""
         return self.model_names[0]
+
+    def model_for(self, request: ModelRequest) -> str:
+        """The model that a request is for: its own, or the default one."""
+        asks_for_default = request.model in (None, self.params.model_name)
+        return self.default_model if asks_for_default else str(request.model)
 
     def metadata(self, model: str) -> ModelMetadata:
         """What is known of ``model``."""
@@ -244,7 +250,7 @@ class ProxyLLMClient(ABC):
 
         Neither this nor ``count_tokens`` goes to the network or keeps the event loop waiting.
         """
-        return (await self._count(model, [prompt])).n
+        return (await self.__count(model, [prompt])).n
 
     async def count_tokens(
         self, messages: str | Iterable[MessageLike], model: str | None = None
@@ -255,7 +261,7 @@ class ProxyLLMClient(ABC):
         and where there is an image the number is no longer exact.
         """
         asked = _messages(messages)
-        count = await self._count(model, [message.text for message in asked])
+        count = await self.__count(model, [message.text for message in asked])
         if count.n >= 0 and any(map(has_more_than_text, asked)):
             return replace(count, exact=False, method=f"{count.method}, text alone")
         return count
@@ -268,7 +274,7 @@ class ProxyLLMClient(ABC):
         Without a converter the default one leaves out what is not for models and, where the
         plugin emulates the system role, folds system messages into the last question.
         """
-        converter = self._bound(request, message_converter) or DefaultMessageConverter()
+        converter = self.__bound(request, message_converter) or DefaultMessageConverter()
         with _plugins_part():
             metadata = self.metadata(request.model or self.default_model)
         return request.copy(messages=tuple(converter.convert(request.messages, metadata)))
@@ -293,36 +299,36 @@ class ProxyLLMClient(ABC):
         Raises:
             ProxyLLMError: what the call would raise before anything is sent.
         """
-        asked = self._complete(request).copy(on_unsupported=on_unsupported)
-        fitting = self._fitting(asked, call)
+        asked = self.__complete(request).copy(on_unsupported=on_unsupported)
+        fitting = self.__fitting(asked, call)
         with _plugins_part():
             return asked, self.preview(fitting, call)
 
     @property
     def executor(self) -> Executor:
         """What runs blocking streams; made at the first need unless one was passed in."""
-        if self._executor is not None:
-            return self._executor
-        with self._lock:
-            if self._own_executor is None:
-                self._own_executor = bridge.StreamThreads()
-            return self._own_executor
+        if self.__executor is not None:
+            return self.__executor
+        with self.__lock:
+            if self.__own_executor is None:
+                self.__own_executor = bridge.StreamThreads()
+            return self.__own_executor
 
     def adopt(
         self, params: ProxyModelParameters, backend: Backend, *, observers: Iterable[Observer]
     ) -> None:
         """Take what ``new_client`` knows; a provider needn't pass it on. Called once, by it."""
         self.params, self.observers = params, tuple(observers)
-        self.backend, self._claimed = backend.name, backend.capabilities
+        self.backend, self.__claimed = backend.name, backend.capabilities
 
     def close(self) -> None:
         """Cut all open streams, whose readers get a ClientClosedError; idempotent."""
-        self._closed = True
-        for reference in self._streams.valuerefs():
+        self.__closed = True
+        for reference in self.__streams.valuerefs():
             if (stream := reference()) is not None:
                 stream.cut(_closed())
-        if self._own_executor is not None:
-            self._own_executor.shutdown(wait=False)
+        if self.__own_executor is not None:
+            self.__own_executor.shutdown(wait=False)
 
     async def aclose(self) -> None:
         """As ``close``; returns once the loop has let the connections go."""
@@ -351,21 +357,22 @@ class ProxyLLMClient(ABC):
         """
         stream = opening.stream()
         if stream is not None:
-            self._streams[id(stream)] = stream  # closing this client cuts it
+            self.__streams[id(stream)] = stream  # closing this client cuts it
         try:
-            return await self._attempt(request, opening)
-        except ProxyLLMError:
+            opening.begun = await self.__attempt(request, opening)
+        except ProxyLLMError as error:
             # Another client may serve it, which this one has no say in.
-            self._streams.pop(id(stream), None)
+            self.__streams.pop(id(stream), None)
+            error.complete(backend=self.backend, model=self.model_for(request))
             raise
+        return opening.begun
 
-    async def _attempt(self, request: ModelRequest, opening: Opening) -> Attempt:
-        asked = self._complete(request)
-        call = self._call(asked, opening)
-        asked = self._fitting(asked, call, opening)
+    async def __attempt(self, request: ModelRequest, opening: Opening) -> Attempt:
+        asked = self.__complete(request)
+        call = self.__call(asked, opening)
+        asked = self.__fitting(asked, call, opening).detached()
         opening.begin(call)
-        with _plugins_part():
-            source = self._source(asked, call, blocking=opening.blocking)
+        source = partial(self.__source, asked, call, blocking=opening.blocking)
         attempt = Attempt(call, source, opening.clock)
         await attempt.begin()
         return attempt
@@ -375,23 +382,25 @@ class ProxyLLMClient(ABC):
         asked = request.with_defaults(self.params.defaults).timeout
         return (self.params.timeouts or Timeouts()).over(asked)
 
-    def _stream(
+    def __stream(
         self, request: RequestLike, converter: MessageConverter | None, *, blocking: bool
     ) -> ModelStream:
         async def open_call(opening: Opening) -> Attempt:
             opening.converter, opening.blocking = converter, blocking
-            asked = self._as_request(request)
+            if isinstance(request, ModelRequest):
+                opening.request_id = request.context.request_id
+            asked = self.__as_request(request)
             opening.clock.limit(self.timeouts_of(asked).total)
-            opening.answer.model = self._complete(asked).model
+            opening.answer.model = self.__complete(asked).model
             return await self.open(asked, opening)
 
         stream = ModelStream(
             open_call, answer=Answer(backend=self.backend), observers=self.observers
         )
-        self._streams[id(stream)] = stream
+        self.__streams[id(stream)] = stream
         return stream
 
-    def _fitting(
+    def __fitting(
         self, request: ModelRequest, call: Call, opening: Opening | None = None
     ) -> ModelRequest:
         """A complete request as the provider gets it."""
@@ -399,16 +408,18 @@ class ProxyLLMClient(ABC):
         if opening is None or converter is None:
             request = self.local_convert_message(request)
         elif opening.converted is None:
-            bound = self._bound(request, converter, lambda told: call.note(warning=told))
+            bound = self.__bound(request, converter, lambda told: call.note(warning=told))
+            opening.has_own_failure = True  # until it is over
             request = self.local_convert_message(request, bound)
+            opening.has_own_failure = False
             opening.converted = request.messages
         else:  # by an attempt before, at another client perhaps
             request = self.local_convert_message(request.copy(messages=opening.converted))
         with _plugins_part():
             able = self.capabilities(request.model)
-        return self._accepted(request, able, call)
+        return self.__accepted(request, able, call)
 
-    def _bound(
+    def __bound(
         self,
         request: ModelRequest,
         converter: MessageConverter | None,
@@ -419,9 +430,9 @@ class ProxyLLMClient(ABC):
             return converter.for_request(request, tokenizer=self.proxy_tokenizer, warn=warn)
         return converter
 
-    def _as_request(self, request: RequestLike) -> ModelRequest:
+    def __as_request(self, request: RequestLike) -> ModelRequest:
         """The request as a value, with messages."""
-        if self._closed:
+        if self.__closed:
             raise _closed()
         if not isinstance(request, ModelRequest):
             request = ModelRequest(messages=_messages(request))
@@ -429,14 +440,14 @@ class ProxyLLMClient(ABC):
             raise BadRequestError("the request has no messages", hint="give at least a question")
         return request
 
-    def _complete(self, request: RequestLike) -> ModelRequest:
+    def __complete(self, request: RequestLike) -> ModelRequest:
         """The request with its model, the client's defaults, and messages as values."""
-        asked = self._as_request(request)
-        if asked.model in (None, self.params.model_name):
-            asked = asked.copy(model=self.default_model)
+        asked = self.__as_request(request)
+        if asked.model != (model := self.model_for(asked)):
+            asked = asked.copy(model=model)
         return asked.with_defaults(self.params.defaults)
 
-    def _call(self, request: ModelRequest, opening: Opening) -> Call:
+    def __call(self, request: ModelRequest, opening: Opening) -> Call:
         answer, clock = opening.answer, opening.clock
         answer.backend, answer.model = self.backend, request.model
         answer.request_id, answer.warnings = None, ()
@@ -446,13 +457,13 @@ class ProxyLLMClient(ABC):
             timeouts=timeouts,
             deadline=clock.deadline,
             request_id=request.context.request_id,
-            attempt=len(opening.attempts) + 1,
+            attempt=clock.attempt,
             answer=answer,
             credentials=self.params.credential,
             on_phase=partial(clock.enter, attempt=clock.attempt),
         )
 
-    def _accepted(self, request: ModelRequest, able: Capabilities, call: Call) -> ModelRequest:
+    def __accepted(self, request: ModelRequest, able: Capabilities, call: Call) -> ModelRequest:
         """The request without what the model can't do, or the refusal that it asks for."""
         if not request.messages:
             raise BadRequestError("no message is for the model", hint="give at least a question")
@@ -471,8 +482,8 @@ class ProxyLLMClient(ABC):
             call.note(warning=f"left out, {told}")
         return request.copy(**dict.fromkeys(refused))
 
-    def _source(self, request: ModelRequest, call: Call, *, blocking: bool) -> DeltaStream:
-        if not self._has("stream_deltas_blocking" if blocking else "stream_deltas"):
+    def __source(self, request: ModelRequest, call: Call, *, blocking: bool) -> DeltaStream:
+        if not self.__has("stream_deltas_blocking" if blocking else "stream_deltas"):
             blocking = not blocking
         if blocking:
             source = bridge.BlockingSource(
@@ -493,14 +504,14 @@ class ProxyLLMClient(ABC):
             hint="write 'async def' with 'yield'; a plain 'def' is for stream_deltas_blocking",
         )
 
-    async def _count(self, model: str | None, texts: Sequence[str]) -> TokenCount:
+    async def __count(self, model: str | None, texts: Sequence[str]) -> TokenCount:
         if model in (None, self.params.model_name):
             model = self.default_model
         # Off the loop: it may have to load a vocabulary, and takes its time over a long text.
         return await asyncio.to_thread(counted, self.proxy_tokenizer, str(model), texts)
 
     @classmethod
-    def _has(cls, method: str) -> bool:
+    def __has(cls, method: str) -> bool:
         return getattr(cls, method) is not getattr(ProxyLLMClient, method)
 
     def __reduce__(self) -> NoReturn:

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from modelplug.errors import (
     ConnectTimeoutError,
@@ -26,6 +26,24 @@ CLEANUP_SECONDS = 1.0
 """How long a provider's own clean-up may take once its connection has been aborted."""
 
 _ORDER = get_args(Phase)
+
+
+class _Limit(NamedTuple):
+    """What a wait that took too long ends with; ``name`` is the limit's, as Timeouts has it."""
+
+    kind: type[DeadlineError]
+    told: str
+    name: str
+
+
+_TOTAL = _Limit(TotalTimeoutError, "not done", "total")
+_QUEUE = _Limit(QueueTimeoutError, "no room for the call", "queue")
+_CONNECT = _Limit(ConnectTimeoutError, "no connection", "connect")
+_OPEN = _Limit(ConnectTimeoutError, "the request was not sent", "open")
+_FIRST_DELTA = _Limit(FirstDeltaTimeoutError, "no answer began", "first_delta")
+_IDLE = _Limit(IdleTimeoutError, "nothing more came", "idle")
+
+_MORE = "allow more if the service is slow"
 
 
 class Clock:
@@ -54,14 +72,15 @@ class Clock:
         self._deadline: float | None = None
         self._phase: Phase = "start"
         self._expires: float | None = None
+        self._limit = _TOTAL  # which one it is that then runs out
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[object] | None = None
         self._cancels = 0
         self._cause: ProxyLLMError | None = None
         self._is_cut = False
         self._own_cancels = 0
+        self._guarded: tuple[asyncio.Task[object] | None, int] | None = None
         self._has_progressed = False
-        self._is_queued = False
         self._queue_limit: float | None = None
 
     @property
@@ -76,7 +95,8 @@ class Clock:
 
     def limit(self, total: float | None) -> None:
         """Set the deadline of the whole call: so many seconds after its beginning."""
-        self._deadline = self._expires = _after(self._started, total)
+        self._deadline = _after(self._started, total)
+        self._expire()
 
     def start(self, timeouts: Timeouts) -> None:
         """Take the limits of an attempt that begins now; the deadline stays as it is."""
@@ -84,15 +104,20 @@ class Clock:
         self.attempt += 1
         self._timeouts = timeouts
         self._begun = self.loop.time()
-        self._is_queued = False
         self._phase = "start"
         self._enter("start")
 
-    def queue(self, seconds: float | None) -> None:
-        """Have the next wait, which is for no service, end after so many seconds."""
+    def queue(self, seconds: float | None, *, since: float | None = None) -> None:
+        """Have the next wait, which is for no service, end after so many seconds.
+
+        Args:
+            seconds: how many; None for no limit but the deadline.
+            since: when they began, as ``elapsed`` was then; None for now.
+        """
         self._forget()
-        self._is_queued, self._queue_limit = True, seconds
-        self._expires = self._nearest(_after(self.loop.time(), seconds))
+        self._queue_limit = seconds
+        began = self.loop.time() if since is None else self._started + since
+        self._expire((_after(began, seconds), _QUEUE))
 
     def remaining(self) -> float | None:
         """Seconds until the deadline, never below 0; None without one."""
@@ -115,14 +140,15 @@ class Clock:
         """A piece of the answer came: the next wait, whenever it begins, gets its whole time."""
         self._has_progressed = True
 
-    def begin_wait(self) -> None:
-        """The reader begins to wait."""
+    def begin_wait(self) -> asyncio.Task[object] | None:
+        """The reader begins to wait; its task."""
         task = self._task = asyncio.current_task()
         self._cancels = task.cancelling() if task else 0
         if self._has_progressed:
             self._has_progressed = False
-            self._expires = self._nearest(_after(self.loop.time(), self._timeouts.idle))
+            self._expire((_after(self.loop.time(), self._timeouts.idle), _IDLE))
         self._arm()
+        return task
 
     def end_wait(self) -> bool:
         """The reader waits no longer; whether anybody but ``cut`` has cancelled it."""
@@ -133,6 +159,35 @@ class Clock:
             self._own_cancels -= 1
             task.uncancel()
         return task.cancelling() > self._cancels
+
+    def guard(self) -> bool:
+        """Have the deadline, and a cut, end what this task does between its waits, too.
+
+        Returns:
+            Whether that begins here; it may be part of what is guarded already.
+        """
+        if self._guarded is not None:
+            return False
+        self.begin_wait()
+        self._guarded = self._task, self._cancels
+        return True
+
+    def resume(self) -> None:
+        """Waits with limits of their own are over; the rest of what is guarded goes on."""
+        if self._guarded is None or asyncio.current_task(self.loop) is None:
+            return  # or it is closed where it waits, by nobody who could be cut
+        self._task, self._cancels = self._guarded
+        self._forget()
+        self._expire()
+        if self.cut_by is not None:
+            self._expires = self.loop.time()  # and not before it waits again
+        self._arm()
+
+    def unguard(self) -> bool:
+        """What was guarded is over; whether anybody but ``cut`` has cancelled it."""
+        if self._guarded is not None:
+            (self._task, self._cancels), self._guarded = self._guarded, None
+        return self.end_wait()
 
     def take_cause(self) -> ProxyLLMError | None:
         """What the wait was cut with, once: whoever raises it keeps no cycle through here."""
@@ -183,18 +238,22 @@ class Clock:
             return  # a report from another thread that the answer has overtaken
         self._phase = phase
         limits, now = self._timeouts, self.loop.time()
-        opened = _after(self._begun, limits.open)
+        opened = _after(self._begun, limits.open), _OPEN
         if phase == "connecting":
-            self._expires = self._nearest(opened, _after(now, limits.connect))
+            self._expire(opened, (_after(now, limits.connect), _CONNECT))
         elif phase == "open":
-            self._expires = self._nearest(opened)
+            self._expire(opened)
         elif phase in ("start", "sent"):
-            self._expires = self._nearest(_after(now, limits.first_delta))
+            self._expire((_after(now, limits.first_delta), _FIRST_DELTA))
         if self._task is not None:
             self._arm()
 
-    def _nearest(self, *moments: float | None) -> float | None:
-        return min((at for at in (*moments, self._deadline) if at is not None), default=None)
+    def _expire(self, *limits: tuple[float | None, _Limit]) -> None:
+        """Have the wait end at the deadline, or at the nearest of some moments before it."""
+        self._expires, self._limit = self._deadline, _TOTAL
+        for moment, limit in limits:
+            if moment is not None and (self._expires is None or moment < self._expires):
+                self._expires, self._limit = moment, limit
 
     def _arm(self) -> None:
         if self._expires is None:
@@ -212,29 +271,17 @@ class Clock:
         if self.loop.time() < self._expires:
             self._arm()
         else:
-            self.cut(self._expired())
+            self.cut(self.cut_by or self._expired())
 
     def _expired(self) -> DeadlineError:
-        limits = self._timeouts
-        if self._expires == self._deadline:
-            total = None if self._deadline is None else round(self._deadline - self._started, 3)
-            return _over(TotalTimeoutError, "not done", total=total)
-        if self._is_queued:
-            return _over(QueueTimeoutError, "no room for the call", queue=self._queue_limit)
-        since = self.loop.time() - self._begun
-        if self._phase == "connecting" and since < (limits.open or float("inf")):
-            return _over(ConnectTimeoutError, "no connection", connect=limits.connect)
-        if self._phase in ("connecting", "open"):
-            return _over(ConnectTimeoutError, "the request was not sent", open=limits.open)
-        if self._phase == "streaming":
-            return _over(IdleTimeoutError, "nothing more came", idle=limits.idle)
-        return _over(FirstDeltaTimeoutError, "no answer began", first_delta=limits.first_delta)
-
-
-def _over(kind: type[DeadlineError], what: str, **limits: float | None) -> DeadlineError:
-    ((name, limit),) = limits.items()
-    hint = f"the limit is {name} of Timeouts; allow more if the service is slow"
-    return kind(f"{what} in {limit} s", limit=limit, hint=hint)
+        kind, told, name = self._limit
+        if kind is TotalTimeoutError:
+            limit = None if self._deadline is None else round(self._deadline - self._started, 3)
+        else:
+            limit = self._queue_limit if name == "queue" else getattr(self._timeouts, name)
+        what = "call less at once, or allow more" if name == "queue" else _MORE
+        hint = f"the limit is {name} of Timeouts; {what}"
+        return kind(f"{told} in {limit} s", limit=limit, hint=hint)
 
 
 def _after(moment: float, seconds: float | None) -> float | None:

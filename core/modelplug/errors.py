@@ -101,6 +101,9 @@ Sent: TypeAlias = Literal["no", "maybe", "yes"]
 """Whether the service can have seen the request, and so may bill it."""
 
 
+_TRY_AGAIN = "try again later; before an answer begins 'retries' does so, and 'a | b' asks another"
+
+
 class ErrorFields(TypedDict, total=False):
     """The attributes that every error takes; see ProxyLLMError."""
 
@@ -128,7 +131,8 @@ class ProxyLLMError(Exception):
         phase: how far the call had come.
         retryable: whether the same call may well succeed later.
         retry_after: seconds to wait, where the service said so.
-        sent: whether the service can have seen the request.
+        sent: whether the service can have seen the request: of the error that a call ends
+            with, in any of its attempts.
         provider_code, provider_message: the service's own words.
         request_id: the service's name for the call.
         partial: the answer so far.
@@ -139,22 +143,27 @@ class ProxyLLMError(Exception):
     code: ClassVar[int] = 1
     retryable: bool = False
 
+    # Of the class, as a plugin's own kind may come without what is made below.
+    message: str = ""
+    backend: str | None = None
+    model: str | None = None
+    phase: Phase | None = None
+    retry_after: float | None = None
+    sent: Sent | None = None
+    provider_code: str | int | None = None
+    provider_message: str | None = None
+    request_id: str | None = None
+    partial: ModelOutput | None = None
+    hint: str | None = None
+    attempts: Sequence[object] = ()
+
     def __init__(self, message: str, **fields: Unpack[ErrorFields]) -> None:
         super().__init__(message)
         self.message = message
-        self.backend: str | None = None
-        self.model: str | None = None
-        self.phase: Phase | None = None
-        self.retry_after: float | None = None
-        self.sent: Sent | None = None
-        self.provider_code: str | int | None = None
-        self.provider_message: str | None = None
-        self.request_id: str | None = None
-        self.partial: ModelOutput | None = None
-        self.hint: str | None = None
-        self.attempts: Sequence[object] = ()
         if unknown := fields.keys() - ErrorFields.__annotations__.keys():
             raise TypeError(f"errors have no field {', '.join(sorted(unknown))}")
+        if fields.get("hint") is None:
+            fields.pop("hint", None)  # that of the class, where it has one
         self.__dict__.update(fields)
 
     def complete(self, **fields: Unpack[ErrorFields]) -> None:
@@ -165,7 +174,7 @@ class ProxyLLMError(Exception):
 
     def rewrite(self, change: Callable[[str], str]) -> None:
         """Put every text of the error through ``change``; for taking secrets out."""
-        for name, value in vars(self).items():
+        for name, value in list(vars(self).items()):
             setattr(self, name, _rewritten(value, change))
         self.args = (self.message,)
 
@@ -275,11 +284,13 @@ class PluginContractError(PluginError):
     code = 205
 
     @classmethod
-    def blame(cls, bug: BaseException, *, doing: str = "") -> PluginContractError:
-        """The error for whatever else a plugin raised, kept as its cause."""
+    def blame(
+        cls, bug: BaseException, *, doing: str = "", whose: str = "the plugin"
+    ) -> PluginContractError:
+        """The error for whatever else a plugin, or who is to blame, raised, kept as its cause."""
         error = cls(
-            f"the plugin raised {type(bug).__name__}{doing}",
-            hint="a bug in the plugin: report it to its authors, with the cause above",
+            f"{whose} raised {type(bug).__name__}{doing}",
+            hint=f"a bug in {whose}: report it to its authors, with the cause above",
         )
         error.__cause__ = bug
         return error
@@ -328,6 +339,7 @@ class ConnectionLostError(TransportError):
     """The connection was cut."""
 
     code = 305
+    hint = _TRY_AGAIN
 
 
 class DeadlineError(ProxyLLMError, TimeoutError):
@@ -454,6 +466,7 @@ class OverloadedError(BackendError):
 
     code = 606
     retryable = True
+    hint = _TRY_AGAIN
 
 
 class BadRequestError(BackendError):

@@ -1,8 +1,8 @@
 """What happens to calls, told as frozen values to whoever asked to be told.
 
 An observer is any callable that takes an event. It is called on the thread that serves the
-call, in order, and should be quick. What it raises ends the call and reaches the caller as it
-is. No event holds the content of a message.
+call, in order, and should be quick. What it raises is logged, by the name of its class, and
+costs the call nothing. No event holds the content of a message.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ Event: TypeAlias = (
 
 
 class Observer(Protocol):
-    """Whoever wants to be told of calls; what it raises ends the call, see the module."""
+    """Whoever wants to be told of calls; what it raises is logged, see the module."""
 
     def __call__(self, event: Event, /) -> None:
         """Take note of ``event``."""

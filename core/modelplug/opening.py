@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from modelplug.attempt import under
+from modelplug.attempt import Attempt, under
 from modelplug.call import Call
+from modelplug.causes import strip_frames
 from modelplug.clock import Clock
 from modelplug.errors import ProxyLLMError
 from modelplug.messages import MessageConverter, ModelMessage
@@ -25,7 +26,7 @@ class FailedAttempt:
     """What was tried before, and didn't serve: in ``attempts`` of outputs and of errors.
 
     Attributes:
-        backend, model: which were asked; None where nobody was, as a limit refused before.
+        backend, model: which were asked, or were to be, where a limit refused before.
         error: why it didn't serve.
         seconds: how long it took, its waits included.
     """
@@ -56,8 +57,11 @@ class Opening:
         clock: the deadline of the call, and the limits of the attempt under way.
         answer: where the answer will be collected.
         converter: the caller's own; it runs once, whatever the number of attempts.
+        request_id: the caller's name for the call.
         blocking: whether the caller is a thread, so that a blocking provider serves best.
         call: what the last attempt was given; None before the first.
+        begun: the last attempt whose answer has begun, whatever a policy makes of it.
+        has_own_failure: whether the caller's own converter raised, which is no policy's fault.
         attempts: those that have failed, and were followed by another.
         is_last_resort: whether nobody else would be asked if this attempt failed.
     """
@@ -74,8 +78,11 @@ class Opening:
         self.answer = answer
         self.converter: MessageConverter | None = None
         self.converted: Sequence[ModelMessage] | None = None
+        self.request_id: str | None = None
         self.blocking = False
         self.call: Call | None = None
+        self.begun: Attempt | None = None
+        self.has_own_failure = False
         self.attempts: list[FailedAttempt] = []
         self.is_last_resort = True
         self._is_told = False
@@ -84,7 +91,13 @@ class Opening:
     def begin(self, call: Call) -> None:
         """An attempt begins; the first one, or a wait before it, begins the call for observers."""
         self.call = call
-        self._announce()
+        self.announce()
+
+    def announce(self) -> None:
+        """Have observers told that the call begins, unless they have been."""
+        if not self._is_told:
+            self._is_told = True
+            self._tell(None)
 
     def abort(self) -> None:
         """Cut the connection of the attempt under way; from any thread."""
@@ -92,12 +105,19 @@ class Opening:
             self.call.abort()
 
     def failed(self, error: ProxyLLMError) -> None:
-        """An attempt has failed, and another one follows; its observers are told."""
+        """An attempt has failed, and another one follows; its observers are told.
+
+        Raises:
+            LifecycleError: no other one follows, as the stream, or its client, was closed.
+        """
+        if self.clock.cut_by is not None:
+            raise self.clock.cut_by
+        self.announce()  # a limit may have refused it before anybody was asked
         seconds = self.clock.elapsed - self._since
         self._since = self.clock.elapsed
         # Without its frames, which would keep the whole attempt alive, nor the answer, which is
         # to hold it: there was none yet.
-        _strip(error)
+        strip_frames(error)
         error.partial = None
         failed = FailedAttempt(
             backend=error.backend, model=error.model, error=error, seconds=seconds
@@ -109,43 +129,37 @@ class Opening:
         """Seconds that are left of the call; None without a deadline."""
         return self.clock.remaining()
 
-    async def wait(self, wait: Callable[[], Awaitable[T]], *, queue: float | None = None) -> T:
+    async def wait(
+        self,
+        wait: Callable[[], Awaitable[T]],
+        *,
+        queue: float | None = None,
+        since: float | None = None,
+    ) -> T:
         """What ``wait`` gives; closing the stream, and the call's deadline, end the wait.
 
         Args:
             wait: begins it.
             queue: seconds that it may take; None leaves that to the deadline.
+            since: when these began, by the clock's ``elapsed``; None for now.
 
         Raises:
             QueueTimeoutError: it took longer than ``queue``.
             TotalTimeoutError: the call's deadline came.
             LifecycleError: the stream, or its client, was closed.
+            PluginContractError: a bug in ``wait``.
         """
-        self._announce()
-        self.clock.queue(queue)
-        return await under(self.clock, wait)
+        self.announce()
+        self.clock.queue(queue, since=since)
+        try:
+            return await under(self.clock, wait, whose="a policy's wait")
+        finally:
+            self.clock.resume()
 
     async def pause(self, seconds: float) -> None:
         """Do nothing for so many seconds, as ``wait`` does."""
         await self.wait(lambda: asyncio.sleep(seconds))
 
-    def _announce(self) -> None:
-        if not self._is_told:
-            self._is_told = True
-            self._tell(None)
-
     def _tell(self, failed: FailedAttempt | None) -> None:
         if (stream := self.stream()) is not None:
             stream.told(failed)
-
-
-def _strip(error: BaseException) -> None:
-    """Take the frames off an error, and off what it comes of."""
-    chain: list[BaseException | None] = [error]
-    seen: set[int] = set()
-    while chain:
-        each = chain.pop()
-        if each is not None and id(each) not in seen:
-            seen.add(id(each))
-            each.__traceback__ = None
-            chain += (each.__cause__, each.__context__)

@@ -295,7 +295,7 @@ class ModelOutput:
 
     @property
     def served_by(self) -> str | None:
-        """Which of several backends answered (policies)."""
+        """Which of several backends answered (policies); None where only one could."""
         return self._answer.served_by
 
     def to_dict(self) -> dict[str, object]:

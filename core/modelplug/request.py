@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast, get_args
 
 from modelplug.capabilities import REQUEST_CAPABILITIES
 from modelplug.messages import MessageLike, ModelMessage, as_messages
 from modelplug.timeouts import Timeouts
 
 __all__ = ["REQUEST_DEFAULTS", "ModelRequest", "ModelRequestContext", "OnUnsupported"]
+
+T = TypeVar("T")
 
 _INT, _FLOAT = (int,), (int, float)
 _NUMBERS: Mapping[str, tuple[type, ...]] = {
@@ -166,6 +168,21 @@ class ModelRequest:
         """
         return replace(self, **changes)  # type: ignore[arg-type]  # loose parts
 
+    def detached(self) -> ModelRequest:
+        """The same request, with lists and mappings of its own: a plugin may write into them."""
+        messages = tuple(
+            message
+            if isinstance(message.content, str)
+            else replace(message, content=_own(message.content))
+            for message in self.messages
+        )
+        loose = {name: getattr(self, name) for name in _LOOSE}
+        return self.copy(
+            messages=messages,
+            context=replace(self.context, extra=_own(self.context.extra)),
+            **{name: _own(value) for name, value in loose.items() if value is not None},
+        )
+
     def with_defaults(self, defaults: Mapping[str, object]) -> ModelRequest:
         """The request with ``defaults`` for those fields that it leaves unset."""
         unset = {name: value for name, value in defaults.items() if getattr(self, name) is None}
@@ -235,6 +252,30 @@ def _as_options(options: object) -> Mapping[str, Mapping[str, object]]:
     ):
         raise ValueError("options are a mapping of mappings, by the names of backends")
     return options
+
+
+_LOOSE = (
+    "stop",
+    "stop_token_ids",
+    "tools",
+    "tool_choice",
+    "response_format",
+    "reasoning",
+    "options",
+)
+"""Fields that may hold what can be changed in its place."""
+
+
+def _own(value: T) -> T:
+    """A copy of lists and mappings, whatever else is in them."""
+    given: object = value
+    if isinstance(given, Mapping):
+        return cast(T, {name: _own(each) for name, each in given.items()})
+    if isinstance(given, list):
+        return cast(T, [_own(each) for each in given])
+    if isinstance(given, tuple):
+        return cast(T, tuple(_own(each) for each in given))
+    return value
 
 
 def _has_image(message: ModelMessage) -> bool:

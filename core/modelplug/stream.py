@@ -4,7 +4,8 @@ What the contract promises of a stream is kept here, once, for all providers:
 
 - exactly one final output, last; an end without ``Finish`` is an error;
 - a failure is raised, typed, with the answer so far in ``partial``;
-- the clocks run around the wait for the next delta only, so a slow reader is never blamed;
+- the clocks run around the wait for the next delta only, so a slow reader isn't taken for a slow
+  service; what it takes counts for the deadline of the whole call alone;
 - closing, cancelling or abandoning aborts the connection first and waits for nobody.
 
 ``ModelStream`` is a class and not an async generator: no ``yield`` stands inside a time-out
@@ -30,6 +31,7 @@ from modelplug.errors import (
     LifecycleError,
     PluginContractError,
     ProxyLLMError,
+    Sent,
     WrongUseError,
 )
 from modelplug.observers import (
@@ -48,6 +50,16 @@ __all__ = ["ModelStream", "SyncModelStream"]
 
 Open: TypeAlias = Callable[[Opening], Awaitable[Attempt]]
 """Begins a call at the stream's first read: the attempt whose answer has begun."""
+
+
+_COUNTS = (
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "reasoning_tokens",
+    "cached_tokens",
+)
+"""What a Usage counts."""
 
 
 class ModelStream:
@@ -91,12 +103,14 @@ class ModelStream:
         return self
 
     async def __anext__(self) -> ModelOutput:
+        is_empty = False
         while True:
             for piece in self._batch:
                 if isinstance(piece, Delta):
                     if is_content(piece):
-                        if self._first_delta is None:
-                            await self._check(piece)
+                        text: object = piece.text
+                        if not isinstance(text, str):
+                            await self._fail(_not_a_piece(text))
                         return self._take(piece)
                 elif isinstance(piece, Finish):
                     return await self._finish(piece)
@@ -106,7 +120,8 @@ class ModelStream:
                 raise _closed_early(self.partial)
             if self._ended:
                 raise StopAsyncIteration
-            self._batch = iter(await self._wait())
+            self._batch = iter(await self._wait(after_nothing=is_empty))
+            is_empty = True  # or one of them is returned above
 
     async def final(self) -> ModelOutput:
         """Read to the end; the final output."""
@@ -130,7 +145,7 @@ class ModelStream:
         if self._reading and self._clock is not None:
             if self._reader_gone is None:
                 self._reader_gone = asyncio.Event()
-            self._clock.cut(_closed_early())
+            self._clock.cut(self._to_end_with(_closed_early()))
             await self._reader_gone.wait()
         elif not self._ended:
             self._abandon()
@@ -138,20 +153,44 @@ class ModelStream:
 
     def cut(self, cause: ProxyLLMError) -> None:
         """End the stream with ``cause``, which its reader gets; from any thread."""
-        self._cut_by = self._cut_by or cause  # first, as it may just be beginning elsewhere
+        cause = self._to_end_with(cause)
         if self._ended or self._clock is None or self._opening is None:
             return
-        self._clock.cut_by = self._cut_by
         self._opening.abort()
         with suppress(RuntimeError):  # its loop is closed, and the stream with it
-            self._clock.loop.call_soon_threadsafe(self._clock.cut, cause)
+            self._clock.loop.call_soon_threadsafe(self._cut_here, self._clock, cause)
+
+    def _to_end_with(self, cause: ProxyLLMError) -> ProxyLLMError:
+        """Note what the stream ends with, whatever a policy makes of it: the first that is given.
+
+        From any thread.
+        """
+        self._cut_by = self._cut_by or cause  # first, as it may just be beginning elsewhere
+        if self._clock is not None:
+            self._clock.cut_by = self._cut_by
+        return self._cut_by
+
+    def _cut_here(self, clock: Clock, cause: ProxyLLMError) -> None:
+        """End the wait of whoever reads; where nobody does, what the attempt holds is given back.
+
+        On the loop's thread. A reader that comes later gets what is at hand, and then ``cause``.
+        """
+        clock.cut(cause)
+        if self._attempt is not None and not self._reading:
+            self._attempt.over(cause)
 
     def told(self, failed: FailedAttempt | None) -> None:
         """Have the observers told that the call begins, or that another attempt follows."""
         if failed is None:
             self._tell(CallStarted)
         else:
-            self._tell(AttemptFailed, seconds=failed.seconds, error=failed.error)
+            self._tell(
+                AttemptFailed,
+                backend=failed.backend,
+                model=failed.model,
+                seconds=failed.seconds,
+                error=failed.error,
+            )
 
     def __del__(self) -> None:
         if self._ended or self._attempt is None or self._clock is None:
@@ -161,6 +200,11 @@ class ModelStream:
         # Synchronous and from any thread; the generator itself is closed by its loop's hooks.
         self._attempt.call.abort()
         self._attempt.over()
+        if self._observers:
+            # On its loop's thread, as ever; where that is over nobody is left to be told.
+            left = self._event(CallAbandoned, **self._so_far())
+            with suppress(RuntimeError):
+                self._clock.loop.call_soon_threadsafe(_tell_all, self._observers, left)
         if was_aborted:
             return  # the client was closed under it
         warnings.warn(
@@ -169,12 +213,6 @@ class ModelStream:
             stacklevel=2,
             source=self,
         )
-
-    async def _check(self, delta: Delta) -> None:
-        """Look at the first delta's text; at each it would cost too much."""
-        text: object = delta.text
-        if not isinstance(text, str):
-            await self._fail(_not_a_piece(text))
 
     def _take(self, delta: Delta) -> ModelOutput:
         answer = self._answer
@@ -191,7 +229,7 @@ class ModelStream:
         call.reached("streaming")
         self._tell(FirstDelta, seconds=self._first_delta)
 
-    async def _wait(self) -> Sequence[object]:
+    async def _wait(self, *, after_nothing: bool) -> Sequence[object]:
         """The provider's next pieces, for one reader at a time."""
         if self._reading:
             raise WrongUseError("two tasks read one stream", hint="give each a stream of its own")
@@ -199,24 +237,24 @@ class ModelStream:
             raise WrongUseError("a stream is read on the loop where it began")
         self._reading = True
         try:
-            return await self._step()
+            return await self._step(after_nothing=after_nothing)
         finally:
             self._reading = False
             if self._reader_gone is not None:
                 self._reader_gone.set()
 
-    async def _step(self) -> Sequence[object]:
+    async def _step(self, *, after_nothing: bool) -> Sequence[object]:
         """The provider's next pieces; on any failure the stream is ended and closed first."""
         try:
             if self._attempt is not None:
-                pieces = await self._attempt.next()
+                pieces = await self._attempt.next(after_nothing=after_nothing)
                 return pieces if isinstance(pieces, (list, tuple)) else (pieces,)
             self._attempt = await self._opened()
             return self._attempt.first
         except ProxyLLMError as error:
             failure = error
         except BaseException:
-            # Cancelled, or an observer or converter of the caller's own raised.
+            # Cancelled, or a converter of the caller's own raised.
             self._abandon()
             await self._close_source()
             raise
@@ -233,7 +271,14 @@ class ModelStream:
         clock.abort = opening.abort
         if self._cut_by is not None:
             raise self._cut_by
-        attempt = await self._open(opening)
+        try:
+            attempt = await self._open(opening)
+        except BaseException:
+            self._attempt = opening.begun  # which a policy had, and failed to hand on
+            raise
+        finally:
+            # The clock knows the opening: a dropped stream's provider is not to live on in there.
+            opening.begun = None
         self._answer.attempts = tuple(opening.attempts)
         return attempt
 
@@ -248,7 +293,7 @@ class ModelStream:
         answer.metrics = self._metrics(clock.elapsed)
         self._end()
         call.reached("ended")
-        attempt.over(finish)
+        attempt.ending = finish
         try:
             await self._close_source()
         finally:
@@ -268,8 +313,9 @@ class ModelStream:
             self._attempt.fail(error)
         elif opening is not None:
             opening.abort()
-            error.complete(attempts=tuple(opening.attempts))
+        tried = tuple(opening.attempts) if opening is not None else ()
         error.complete(
+            attempts=tried,
             phase="start",
             sent="no",
             backend=answer.backend,
@@ -277,11 +323,11 @@ class ModelStream:
             request_id=answer.request_id,
             partial=ModelOutput.so_far(answer),
         )
+        error.sent = _most_sent(error, *(each.error for each in tried))
         await self._close_source()
-        if self._clock is not None:
-            self._tell(
-                CallFailed, seconds=self._clock.elapsed, deltas=len(answer.deltas), error=error
-            )
+        if opening is not None:
+            opening.announce()  # of a call that was refused at once
+            self._tell(CallFailed, **self._so_far(), error=error)
         try:
             raise error
         finally:
@@ -290,11 +336,10 @@ class ModelStream:
     def _abandon(self) -> None:
         self._abandoned = True
         self._end()
-        if self._opening is not None and self._clock is not None:
+        if self._opening is not None:
             self._opening.abort()
-            if self._attempt is not None:
-                self._attempt.over()
-            self._tell(CallAbandoned, seconds=self._clock.elapsed, deltas=len(self._answer.deltas))
+            self._opening.announce()
+            self._tell(CallAbandoned, **self._so_far())
 
     def _end(self) -> None:
         self._ended = True
@@ -332,33 +377,33 @@ class ModelStream:
             raise WrongUseError("the stream has not begun, or is over")
         return self._attempt, self._attempt.call, self._clock
 
+    def _so_far(self) -> dict[str, object]:
+        """What the end of a call tells of it."""
+        seconds = self._clock.elapsed if self._clock else 0.0
+        return {"seconds": seconds, "deltas": len(self._answer.deltas)}
+
+    def _event(self, event: type[CallStarted], **details: object) -> CallStarted:
+        who = {"backend": self._answer.backend, "model": self._answer.model}
+        request_id = self._opening.request_id if self._opening else None
+        return event(**{**who, "request_id": request_id, **details})  # type: ignore[arg-type]  # its own fields
+
     def _tell(self, event: type[CallStarted], **details: object) -> None:
         if self._observers:
-            call = self._opening.call if self._opening else None
-            call_id = call.request_id if call else None
-            told = event(
-                backend=self._answer.backend,
-                model=self._answer.model,
-                request_id=call_id,
-                **details,
-            )
-            try:
-                for observer in self._observers:
-                    observer(told)
-            except Exception as error:  # the caller's own, which it is to see
-                if event in (CallFailed, CallAbandoned):
-                    # But not in the place of what ended the call.
-                    warn("an observer raised %s", type(error).__name__)
-                    return
-                self._end()
-                if self._opening is not None:
-                    self._opening.abort()
-                raise
+            _tell_all(self._observers, self._event(event, **details))
+
+
+def _tell_all(observers: Sequence[Observer], event: CallStarted) -> None:
+    """Tell every observer; what one raises is logged, and costs the call nothing."""
+    for observer in observers:
+        try:
+            observer(event)
+        except Exception as error:  # noqa: BLE001  # the answer is paid for, and isn't its to lose
+            warn("an observer raised %s", type(error).__name__)
 
 
 def _rate(count: int | None, seconds: float) -> float | None:
     # A count that is no possible one comes from the service, and must not cost the answer.
-    return count / seconds if count and seconds and count < 2**53 else None
+    return count / seconds if count and seconds and 0 < count < 2**53 else None
 
 
 def _closed_early(partial: ModelOutput | None = None) -> LifecycleError:
@@ -376,6 +421,12 @@ def _not_a_piece(piece: object) -> PluginContractError:
     )
 
 
+def _most_sent(*errors: ProxyLLMError) -> Sent:
+    """Whether any of a call's attempts may be billed, which its last one can't tell."""
+    order = get_args(Sent)
+    return max((error.sent or "no" for error in errors), key=order.index)
+
+
 def _fault_of(finish: Finish) -> PluginContractError | None:
     """What is wrong with a provider's finish; looked at once a call."""
     reasons = get_args(FinishReason)
@@ -389,6 +440,12 @@ def _fault_of(finish: Finish) -> PluginContractError | None:
         return PluginContractError(
             f"the plugin gave a {type(usage).__name__} as usage, where a Usage belongs"
         )
+    for name in _COUNTS if usage else ():
+        count = getattr(usage, name)
+        if count is not None and not isinstance(count, int):
+            return PluginContractError(
+                f"the plugin gave a {type(count).__name__} as {name}, where an int belongs"
+            )
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, fields, replace
 
 __all__ = ["Timeouts"]
@@ -34,9 +35,8 @@ class Timeouts:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            seconds = getattr(self, field.name)
-            # NaN fails this comparison too, infinity is what None is for.
-            if seconds is not None and not 0 < seconds < float("inf"):
+            seconds: object = getattr(self, field.name)
+            if seconds is not None and not _can_be_limit(seconds):
                 raise ValueError(f"Timeouts.{field.name}: seconds above 0, or None for no limit")
 
     def over(self, timeout: float | Timeouts | None) -> Timeouts:
@@ -45,6 +45,16 @@ class Timeouts:
             return self
         if isinstance(timeout, Timeouts):
             return timeout
-        if not isinstance(timeout, (int, float)):
+        if type(timeout) is bool or not isinstance(timeout, (int, float)):
             raise ValueError(f"a timeout is seconds or Timeouts, not a {type(timeout).__name__}")
-        return replace(self, total=float(timeout))
+        return replace(self, total=float(timeout) if _can_be_limit(timeout) else timeout)
+
+
+def _can_be_limit(seconds: object) -> bool:
+    """Whether it is a number that a clock can count to."""
+    # NaN fails this comparison too, infinity is what None is for, and True is no number.
+    return (
+        isinstance(seconds, (int, float))
+        and type(seconds) is not bool
+        and 0 < seconds <= sys.float_info.max
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 
@@ -12,18 +13,20 @@ from modelplug import (
     Delta,
     Finish,
     FirstDeltaTimeoutError,
+    ModelRequest,
     PluginContractError,
     ProxyLLMError,
     Secret,
     ServerError,
     Timeouts,
+    TotalTimeoutError,
     TruncatedStreamError,
 )
 from modelplug.attempt import Attempt, Ending, Pieces, is_content, under
 from modelplug.call import Call
 from modelplug.clock import Clock
 from modelplug.delta import ToolCallDelta
-from tests.support.scripted import Step
+from tests.support.scripted import AsyncScripted, Step
 from tests.support.virtual import run_virtually
 
 
@@ -35,7 +38,7 @@ class Played:
         self.clock = Clock()
         self.clock.start(timeouts or Timeouts())
         self.call = Call(on_phase=self.clock.enter)
-        self.attempt = Attempt(self.call, self._source(steps), self.clock)
+        self.attempt = Attempt(self.call, lambda: self._source(steps), self.clock)
         self.endings: list[Ending] = []
         self.attempt.on_end(self.endings.append)
 
@@ -159,6 +162,82 @@ def test_its_end_is_told_once() -> None:
     asyncio.run(main())
 
 
+def test_its_end_is_told_once_its_provider_has_cleaned_up() -> None:
+    """So that whoever is let in then finds the place at the service free."""
+    order: list[str] = []
+
+    async def source() -> AsyncIterator[Pieces]:
+        try:
+            yield Delta("")
+            raise ServerError("x")
+        finally:
+            await asyncio.sleep(0.5)
+            order.append("cleaned up")
+
+    async def main() -> None:
+        attempt = Attempt(Call(), source, Clock())
+        attempt.on_end(lambda ending: order.append(type(ending).__name__))
+        with pytest.raises(ServerError):
+            await attempt.begin()
+
+    run_virtually(main())
+    assert order == ["cleaned up", "ServerError"]
+
+
+def test_a_callback_that_raises_keeps_no_other_from_its_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is logged; Ctrl-C passes, once the others have been told."""
+
+    def fail(_: Ending) -> None:
+        raise ValueError("a bug")
+
+    def interrupt(_: Ending) -> None:
+        raise KeyboardInterrupt
+
+    async def main() -> None:
+        for bad in (fail, interrupt):
+            played = Played(Finish())
+            played.attempt.on_end(bad)
+            with contextlib.suppress(KeyboardInterrupt):
+                played.attempt.over()
+            assert played.endings == [None]
+
+    asyncio.run(main())
+    told = "what a policy does at the end of an answer failed: ValueError"
+    assert [each.getMessage() for each in caplog.records] == [told]
+
+
+@pytest.mark.parametrize("hint", ["5", [5], True])
+def test_a_hint_that_is_no_number_is_left_out(hint: object) -> None:
+    """A header as it came: whoever waits could make nothing of it."""
+
+    async def main() -> float | None:
+        played = Played(ServerError("x", retry_after=hint))  # type: ignore[arg-type]  # on purpose
+        with pytest.raises(ServerError) as caught:
+            await played.attempt.begin()
+        return caught.value.retry_after
+
+    assert asyncio.run(main()) is None
+
+
+@pytest.mark.parametrize("first", [[], [Delta("a")]], ids=["first-delta", "idle"])
+@pytest.mark.parametrize("nothing", [Delta(""), []], ids=["delta", "list"])
+def test_nothing_without_end_is_cut(first: list[Step], nothing: Step) -> None:
+    """A provider that never waits stands still for ever, but for the clock."""
+
+    class Empty(AsyncScripted):
+        async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Delta]:
+            for step in first:
+                yield step  # type: ignore[misc]  # a delta
+            while not call.aborted:
+                yield nothing  # type: ignore[misc]  # or none
+
+    asked = ModelRequest(messages="hi", timeout=0.05)
+    with pytest.raises(TotalTimeoutError):
+        Empty().sync_generate(asked)
+
+
 def test_an_error_of_it_shows_no_secret() -> None:
     """The call knows its secrets, and takes them out."""
 
@@ -171,6 +250,25 @@ def test_an_error_of_it_shows_no_secret() -> None:
         return error
 
     assert "canary" not in str(asyncio.run(main()))
+
+
+def test_one_whose_source_can_t_be_made_is_over() -> None:
+    """As one that fails at its first piece."""
+
+    async def main() -> None:
+        call = Call()
+        endings: list[Ending] = []
+
+        def source() -> AsyncIterator[Pieces]:
+            raise KeyError("x")
+
+        attempt = Attempt(call, source, Clock())
+        attempt.on_end(endings.append)
+        with pytest.raises(PluginContractError, match="the plugin raised KeyError") as caught:
+            await attempt.begin()
+        assert (endings, call.aborted) == ([caught.value], True)
+
+    asyncio.run(main())
 
 
 def test_one_that_is_over_is_not_read() -> None:
@@ -203,7 +301,7 @@ def test_a_clean_up_has_a_second(caplog: pytest.LogCaptureFixture) -> None:
                 await asyncio.sleep(99)
 
         clock = Clock()
-        attempt = Attempt(Call(), Slow(), clock)
+        attempt = Attempt(Call(), Slow, clock)
         with pytest.raises(ServerError):
             await attempt.begin()
         return asyncio.get_running_loop().time()
@@ -245,7 +343,7 @@ class TestUnder:
 
         asyncio.run(main())
 
-    @pytest.mark.parametrize("raised", [KeyboardInterrupt, GeneratorExit, ServerError])
+    @pytest.mark.parametrize("raised", [KeyboardInterrupt, ServerError])
     def test_some_pass_as_they_are(self, raised: type[BaseException]) -> None:
         """Our own errors, and what ends more than a call."""
 
@@ -260,3 +358,33 @@ class TestUnder:
             raise AssertionError("it passed")
 
         asyncio.run(main())
+
+    def test_a_plugin_s_own_end_of_a_generator_is_its_bug(self) -> None:
+        """Nobody has closed what waits there."""
+
+        async def main() -> None:
+            async def wait() -> None:
+                raise GeneratorExit
+
+            with pytest.raises(PluginContractError, match="the plugin raised GeneratorExit"):
+                await under(Clock(), wait)
+
+        asyncio.run(main())
+
+    def test_a_wait_that_is_closed_just_ends(self) -> None:
+        """As a task's is that the collector finds, on whatever thread, with or without a loop."""
+        closed: list[str] = []
+
+        async def wait() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                closed.append("closed")
+
+        async def main() -> Coroutine[object, object, None]:
+            waiting = under(Clock(), wait)
+            waiting.send(None)
+            return waiting
+
+        asyncio.run(main()).close()
+        assert closed == ["closed"]

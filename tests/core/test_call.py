@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from collections import Counter
@@ -141,6 +142,14 @@ class TestNote:
         each(partial(call.note, warning=text) for text in ("a", "b", "a"))
         assert call.answer.warnings == ("a", "b", "a")
 
+    def test_once_it_is_aborted_nothing_is_noted(self) -> None:
+        """A thread that its abort hasn't reached yet spoils no answer that comes after it."""
+        answer = Answer(model="another's")
+        call = Call(answer=answer)
+        call.abort()
+        call.note(request_id="r", model="m", warning="w")
+        assert (answer.request_id, answer.model, answer.warnings) == (None, "another's", ())
+
     def test_the_caller_s_own_name_stays(self) -> None:
         """The service's name for the call doesn't replace the caller's."""
         call = Call(request_id="mine")
@@ -237,19 +246,22 @@ class TestAbort:
         call.abort()
         assert called == Counter("a")
 
-    def test_a_callback_that_fails_stops_no_other(self, caplog: pytest.LogCaptureFixture) -> None:
+    @pytest.mark.parametrize("kind", [OSError, BaseException, asyncio.CancelledError])
+    def test_a_callback_that_fails_stops_no_other(
+        self, caplog: pytest.LogCaptureFixture, kind: type[BaseException]
+    ) -> None:
         """The others are called, nothing is raised, and the log names the kind of failure alone."""
         called: Counter[str] = Counter()
         call = Call()
 
         def fail() -> None:
-            raise OSError(KEY)
+            raise kind(KEY)
 
         each(partial(call.on_abort, job) for job in (partial(called.update, ["a"]), fail))
         call.abort()
         assert called == Counter("a")
         assert caplog.record_tuples == [
-            ("modelplug", logging.WARNING, "a plugin's abort failed: OSError")
+            ("modelplug", logging.WARNING, f"a plugin's abort failed: {kind.__name__}")
         ]
 
     def test_an_interrupt_passes_through(self) -> None:
@@ -258,10 +270,13 @@ class TestAbort:
         def interrupt() -> None:
             raise KeyboardInterrupt
 
+        called: Counter[str] = Counter()
         call = Call()
+        call.on_abort(partial(called.update, ["a"]))
         call.on_abort(interrupt)
         with pytest.raises(KeyboardInterrupt):
             call.abort()
+        assert called == Counter("a")
 
     def test_callbacks_are_called_once_from_any_thread(self) -> None:
         """However many threads abort at once, each callback runs once."""

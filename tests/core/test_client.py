@@ -7,6 +7,7 @@ import copy
 import gc
 import pickle
 import threading
+import traceback
 import weakref
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -15,6 +16,7 @@ from typing import Self
 import pytest
 
 from modelplug import (
+    AuthenticationError,
     BadRequestError,
     Call,
     Capabilities,
@@ -53,6 +55,46 @@ def test_a_client_without_a_stream_method_is_refused() -> None:
     """What can't answer can't be made; an abstract base may still be defined."""
     with pytest.raises(PluginContractError, match="neither"):
         Neither.new_client(ProxyModelParameters())
+
+
+class Frugal(ProxyLLMClient):
+    """Keeps nothing of its own."""
+
+    @classmethod
+    def new_client(
+        cls, model_params: ProxyModelParameters, default_executor: Executor | None = None
+    ) -> Self:
+        """As every provider."""
+        return cls(["m"], params=model_params)
+
+    async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Delta]:
+        """A word."""
+        yield Delta("a")
+        yield Finish()  # type: ignore[misc]  # no delta
+
+
+def private_names() -> set[str]:
+    """Those of the base class, on itself and on what is made of it."""
+    names = {*vars(ProxyLLMClient), *vars(Frugal.new_client(ProxyModelParameters()))}
+    dunder = {name for name in names if name.startswith("__")}
+    return {name for name in names if name.startswith("_")} - dunder - {"_abc_impl"}
+
+
+def test_the_base_class_s_own_names_are_out_of_a_plugin_s_way() -> None:
+    """All of them are mangled: nobody meets one by chance."""
+    assert not {name for name in private_names() if not name.startswith("_ProxyLLMClient__")}
+
+
+@directions
+def test_a_plugin_may_name_its_own_things_as_it_likes(ask: Ask) -> None:
+    """Even as the base class names its own, with one underscore less."""
+    names = {name.removeprefix("_ProxyLLMClient_") for name in private_names()}
+    assert {"_lock", "_stream", "_closed"} <= names
+    kind: type[Frugal] = type("Greedy", (Frugal,), dict.fromkeys(names))
+    client = kind.new_client(ProxyModelParameters())
+    vars(client).update(dict.fromkeys(names, 0))
+    with client:
+        assert ask(client, "hi")[-1].text == "a"
 
 
 def test_a_client_without_a_model_is_refused() -> None:
@@ -518,6 +560,34 @@ def test_a_plugins_other_mistakes_are_named_so(
     """Whatever of a plugin fails on the way to its first delta is a contract error."""
     with pytest.raises(PluginContractError, match=words):
         ask(kind(Finish()), "hi")
+
+
+class Plain(AsyncScripted):
+    """A provider whose method is no generator itself, and fails as it makes one."""
+
+    def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Delta]:
+        """Tell the key."""
+        self._begin(request, call)
+        call.reached("sent")
+        (failure,) = self.steps
+        assert isinstance(failure, type)
+        raise failure(f"bad key {call.credential().api_key.reveal()}")
+
+
+@directions
+@pytest.mark.parametrize("raised", [AuthenticationError, ValueError])
+def test_a_failure_before_the_first_piece_is_made_is_as_any_other(
+    ask: Ask, raised: type[Exception]
+) -> None:
+    """It tells no key and knows how far the call had come; the connection is cut."""
+    key = "canary-0123456789abcdef"
+    client = Plain(raised, params=ProxyModelParameters(proxy_api_key=key))
+    with pytest.raises((AuthenticationError, PluginContractError)) as caught:
+        ask(client, "hi")
+    assert key not in "".join(traceback.format_exception(caught.value))
+    assert (caught.value.phase, caught.value.sent) == ("sent", "maybe")
+    assert caught.value.partial is not None
+    assert client.aborted.is_set()
 
 
 def test_a_conversation_without_anything_for_the_model_is_refused() -> None:

@@ -17,6 +17,7 @@ from modelplug import (
     FirstDeltaTimeoutError,
     IdleTimeoutError,
     ModelRequest,
+    QueueTimeoutError,
     Timeouts,
     TotalTimeoutError,
 )
@@ -211,6 +212,49 @@ def test_a_cut_aborts_first_and_insists() -> None:
     assert IdleTimeoutError is type(failure)
     assert cleaned == [True]
     assert pytest.approx(31) == when
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [("queue", QueueTimeoutError), ("total", TotalTimeoutError)],
+)
+def test_a_queue_s_limit_may_have_begun_before(name: str, error: type[DeadlineError]) -> None:
+    """Several waits have it together; the error has the whole of it, or the deadline's."""
+
+    async def main() -> tuple[float, DeadlineError]:
+        clock = Clock()
+        clock.limit(9 if name == "queue" else 3)
+        since = clock.elapsed
+        await asyncio.sleep(2)
+        clock.queue(5, since=since)
+        with pytest.raises(error) as caught:
+            await under(clock, lambda: asyncio.sleep(99))
+        return asyncio.get_running_loop().time(), caught.value
+
+    when, failure = run_virtually(main())
+    assert (when, failure.limit) == ((5, 5) if name == "queue" else (3, 3))
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "phases", "name"),
+    [
+        (Timeouts(connect=5, open=5), ("connecting",), "open"),
+        (Timeouts(connect=4, open=5), ("connecting",), "connect"),
+        (Timeouts(connect=5, open=4), ("connecting",), "open"),
+        (Timeouts(open=5), ("connecting", "open"), "open"),
+        (Timeouts(first_delta=5, total=5), (), "total"),
+        (Timeouts(first_delta=5), (), "first_delta"),
+    ],
+)
+def test_the_limit_that_ran_out_is_named(
+    timeouts: Timeouts, phases: tuple[str, ...], name: str
+) -> None:
+    """Where two run out together it is the one that is for more."""
+    client = Reporting(sleep(99))
+    client.phases = tuple((phase, 0) for phase in phases)
+    _, failure = run_virtually(failure_of(client, timeouts))
+    assert failure.hint is not None
+    assert failure.hint.startswith(f"the limit is {name} of Timeouts")
 
 
 def test_a_report_that_comes_late_doesnt_turn_the_clock_back() -> None:

@@ -12,10 +12,12 @@ import pytest
 
 from modelplug import (
     ConfigSyntaxError,
+    ConnectionLostError,
     ContentFilterError,
     DeadlineError,
     HandshakeError,
     ModelOutput,
+    OverloadedError,
     ProxyLLMError,
     RateLimitError,
     ServerError,
@@ -208,9 +210,17 @@ def test_no_error_looks_like_a_cancellation(row: Row) -> None:
 def test_fields_are_unset_unless_given(row: Row) -> None:
     """What isn't known of a failure is None."""
     error = class_of(row.name)("it failed")
-    expected = UNSET | {"retryable": row.retryable}
+    expected = UNSET | {"retryable": row.retryable, "hint": class_of(row.name).hint}
     assert expected == {name: getattr(error, name) for name in UNSET}
     assert all(getattr(error, name) is None for name in OWN_FIELDS.get(row.name, {}))
+
+
+@pytest.mark.parametrize("kind", [OverloadedError, ConnectionLostError])
+def test_what_helps_by_itself_has_a_hint(kind: type[ProxyLLMError]) -> None:
+    """Whoever raises it with none of its own, or says so, leaves that of the class."""
+    for error in (kind("it failed"), kind("it failed", hint=None)):
+        assert "try again" in str(error.hint)
+    assert kind("it failed", hint="own").hint == "own"
 
 
 @EVERY

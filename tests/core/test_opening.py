@@ -10,6 +10,7 @@ import pytest
 from modelplug import (
     ClientClosedError,
     FailedAttempt,
+    PluginContractError,
     ProxyLLMError,
     QueueTimeoutError,
     ServerError,
@@ -180,6 +181,37 @@ def test_a_cut_ends_it(before: bool) -> None:
         return loop.time()
 
     assert run_virtually(main()) == (0 if before else 2)
+
+
+def test_no_attempt_follows_a_cut() -> None:
+    """Whatever a policy tries again after: nobody waits for it any more."""
+
+    async def main() -> None:
+        stream = Stream()
+        one = opening(stream)
+        cause = one.clock.cut_by = ClientClosedError("x")
+        with pytest.raises(ClientClosedError) as caught:
+            one.failed(ServerError("x"))
+        assert caught.value is cause
+        assert (one.attempts, stream.noted) == ([], [])
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("bug", [KeyError, StopAsyncIteration, asyncio.CancelledError])
+def test_a_bug_in_a_wait_is_nobody_else_s(bug: type[BaseException]) -> None:
+    """The plugin has no part in what a policy, or its gate, does."""
+
+    async def main() -> None:
+        async def wait() -> None:
+            raise bug
+
+        with pytest.raises(PluginContractError, match="a policy's wait raised") as caught:
+            await opening(Stream()).wait(wait)
+        assert isinstance(caught.value.__cause__, bug)
+        assert "plugin" not in str(caught.value.hint)
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -6,6 +6,7 @@ import copy
 import pickle
 from collections.abc import Mapping
 from dataclasses import FrozenInstanceError, asdict, fields
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -325,3 +326,33 @@ def test_a_loose_part_that_requests_don_t_have_is_refused() -> None:
 def test_a_request_streams_as_its_context_says(stream: bool) -> None:
     """Whether a stream is wanted is read from the context."""
     assert stream is ModelRequest(context=ModelRequestContext(stream=stream)).stream
+
+
+def test_a_detached_request_shares_nothing_that_can_change() -> None:
+    """It is equal to the first, whose lists and mappings stay as they are."""
+    tools = ({"type": "function", "function": {"name": "f", "parameters": {"required": ["a"]}}},)
+    request = ModelRequest(
+        messages=[{"role": "user", "content": [{"type": "text", "text": "hi"}]}],
+        tools=tools,
+        stop=["a"],
+        options={"acme": {"beam": [1, (2, [3])]}},
+        context={"extra": {"who": ["me"]}},  # type: ignore[arg-type]  # as it may be given
+    )
+    before = pickle.dumps(request)
+    detached = request.detached()
+    assert detached == request
+    mine: Any = detached
+    mine.tools[0]["function"]["parameters"]["required"].append("b")
+    mine.stop.append("b")
+    mine.options["acme"]["beam"][1][1].append(4)
+    mine.options["other"] = {}
+    mine.context.extra["who"].clear()
+    mine.messages[0].content[0]["text"] = "ho"
+    assert pickle.dumps(request) == before
+
+
+def test_a_detached_request_has_no_more_set() -> None:
+    """What isn't set stays so, and what can't change is the same."""
+    request = ModelRequest(messages="hi", temperature=0)
+    assert request.detached() == request
+    assert request.detached().messages[0] is request.messages[0]

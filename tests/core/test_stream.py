@@ -7,6 +7,7 @@ import gc
 import threading
 import traceback
 import warnings
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
@@ -15,28 +16,35 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelplug import (
+    AttemptFailed,
     Call,
     CallAbandoned,
     CallFailed,
     CallFinished,
     CallStarted,
+    ClientClosedError,
     ConnectionLostError,
     Delta,
     Event,
+    FailedAttempt,
     Finish,
     FirstDelta,
     LifecycleError,
     ModelOutput,
     ModelRequest,
+    ModelRequestContext,
     ModelStream,
     PluginContractError,
     ProxyLLMClient,
+    ProxyLLMError,
     ServerError,
     ToolCallDelta,
     TruncatedStreamError,
     Usage,
     WrongUseError,
 )
+from modelplug.errors import Sent
+from modelplug.policies import ConcurrencyLimit, Fallback, Slots
 from tests.support.scripted import (
     DIRECTIONS,
     Ask,
@@ -44,6 +52,7 @@ from tests.support.scripted import (
     BlockingScripted,
     ScriptedClient,
 )
+from tests.support.virtual import run_virtually
 
 directions = pytest.mark.parametrize("ask", DIRECTIONS.values(), ids=DIRECTIONS.keys())
 kinds = pytest.mark.parametrize("kind", [AsyncScripted, BlockingScripted])
@@ -133,11 +142,99 @@ def test_a_bug_in_a_plugin_is_named_so(
 
 
 @directions
-@pytest.mark.parametrize("nonsense", ["text", None, 7, Delta(5), [Delta("a"), "b"]], ids=repr)  # type: ignore[arg-type]
-def test_what_is_no_piece_is_refused(ask: Ask, nonsense: object) -> None:
+@pytest.mark.parametrize("before", [[], [Delta("a")]], ids=["first", "later"])
+@pytest.mark.parametrize(
+    "nonsense",
+    ["text", None, 7, Delta(5), Delta(None, reasoning="x"), [Delta("a"), "b"]],  # type: ignore[arg-type]  # nonsense
+    ids=repr,
+)
+def test_what_is_no_piece_is_refused(ask: Ask, nonsense: object, before: list[Delta]) -> None:
     """A provider that yields anything but deltas and a finish breaks the contract."""
-    with pytest.raises(PluginContractError, match="where a Delta or Finish belongs"):
-        ask(AsyncScripted(nonsense, Finish()), "hi")
+    with pytest.raises(PluginContractError, match="where a Delta or Finish belongs") as caught:
+        ask(AsyncScripted(*before, nonsense, Finish()), "hi")
+    assert caught.value.partial is not None
+    assert caught.value.partial.text in ("", "a", "aa")
+
+
+@directions
+def test_an_error_that_was_never_made_whole_is_completed(ask: Ask) -> None:
+    """A plugin's own kind, whose author has forgotten what it is a kind of."""
+
+    class ForgetfulError(ServerError):
+        def __init__(self) -> None:
+            pass
+
+    with pytest.raises(ForgetfulError) as caught:
+        ask(AsyncScripted(Delta("a"), ForgetfulError()), "hi")
+    error = caught.value
+    assert error.partial is not None
+    assert (error.partial.text, error.model, error.hint, str(error)) == (
+        "a",
+        "scripted",
+        None,
+        " [model scripted]",
+    )
+
+
+@directions
+@pytest.mark.parametrize("count", ["7", 1.5, float("nan")])
+@pytest.mark.parametrize("name", ["prompt_tokens", "total_tokens", "cached_tokens"])
+def test_a_count_that_is_no_number_is_refused(ask: Ask, name: str, count: object) -> None:
+    """Whoever adds it up would fail, and where nobody could tell why."""
+    counts = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3, name: count}
+    bill = Usage(**counts)  # type: ignore[arg-type]  # nonsense
+    with pytest.raises(PluginContractError, match=f"as {name}, where an int belongs"):
+        ask(AsyncScripted(Delta("a"), Finish(usage=bill)), "hi")
+
+
+@pytest.mark.parametrize("count", [-5, 2**60])
+def test_a_count_that_can_t_be_costs_nothing(count: int) -> None:
+    """It is the service's word: the answer stands, without a speed."""
+    bill = Usage(prompt_tokens=1, completion_tokens=count)
+    output = AsyncScripted(Delta("a"), Finish(usage=bill)).sync_generate("hi")
+    assert output.metrics is not None
+    assert (output.text, output.metrics.speed_per_second) == ("a", None)
+
+
+@pytest.mark.parametrize("how", ["finished", "closed", "failed", "cancelled"])
+def test_a_place_is_given_back_once_the_provider_has_cleaned_up(how: str) -> None:
+    """Nobody is let in while the service still counts the call that was before."""
+
+    async def main() -> list[tuple[str, int]]:
+        order: list[tuple[str, int]] = []
+
+        class Slow(AsyncScripted):
+            async def stream_deltas(
+                self, request: ModelRequest, call: Call
+            ) -> AsyncIterator[Delta]:
+                try:
+                    yield Delta("a")
+                    if how == "failed":
+                        raise ServerError("x")
+                    if how == "cancelled":
+                        await asyncio.sleep(99)
+                    yield Finish()  # type: ignore[misc]  # the end
+                finally:
+                    await asyncio.sleep(0.5)
+                    order.append(("cleaned up", limited.slots.taken))
+
+        limited = ConcurrencyLimit(Slow(), 1)
+        stream = limited.generate_stream("hi")
+        await anext(stream)
+        if how == "closed":
+            await stream.aclose()
+        else:
+            task = asyncio.ensure_future(anext(stream))
+            await asyncio.sleep(0.1)
+            if how == "cancelled":
+                task.cancel()
+            await asyncio.wait([task])
+            if how == "failed":
+                assert isinstance(task.exception(), ServerError)
+        order.append(("over", limited.slots.taken))
+        return order
+
+    assert run_virtually(main()) == [("cleaned up", 1), ("over", 0)]
 
 
 @directions
@@ -412,18 +509,80 @@ def test_observers_are_told_in_order() -> None:
 
 
 @directions
-def test_what_an_observer_raises_reaches_the_caller(ask: Ask) -> None:
-    """A failing observer ends the call with its own exception, and the connection is cut."""
-    client = AsyncScripted(Delta("a"), lambda: asyncio.sleep(60))
+@pytest.mark.parametrize("fails_at", [CallStarted, FirstDelta, CallFinished])
+def test_an_observer_that_raises_costs_the_call_nothing(
+    ask: Ask, fails_at: type[CallStarted], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The answer is whole, the others are told of everything; the log names its class alone."""
+    events: list[type] = []
 
     def observer(event: Event) -> None:
-        if isinstance(event, FirstDelta):
+        if type(event) is fails_at:
+            raise ValueError("disk full")
+
+    client = AsyncScripted(Delta("a"), Finish())
+    client.observers = (observer, lambda event: events.append(type(event)))
+    limited = ConcurrencyLimit(client, 1)
+    assert ask(limited, "hi")[-1].text == "a"
+    assert ([CallStarted, FirstDelta, CallFinished], 0) == (events, limited.slots.taken)
+    assert caplog.messages == ["an observer raised ValueError"]
+
+
+def test_an_observer_that_raises_keeps_no_call_from_its_fallback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Not even when it is told of the attempt that failed."""
+
+    def observer(event: Event) -> None:
+        if isinstance(event, AttemptFailed):
             raise ZeroDivisionError
 
+    first, second = AsyncScripted(ServerError("x")), AsyncScripted(Delta("b"), Finish())
+    first.observers = (observer,)
+    assert Fallback(first, second).sync_generate("hi").text == "b"
+    assert caplog.messages == ["an observer raised ZeroDivisionError"]
+
+
+async def test_of_a_stream_that_is_dropped_observers_are_told() -> None:
+    """On its loop, a moment later; what they raise then is nobody's but the log's."""
+    events: list[Event] = []
+
+    def observer(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, CallAbandoned):
+            raise ZeroDivisionError
+
+    client = AsyncScripted(Delta("a"), lambda: asyncio.sleep(60))
     client.observers = (observer,)
-    with pytest.raises(ZeroDivisionError):
-        ask(client, "hi")
-    assert client.aborted.is_set()
+    stream = client.generate_stream("hi")
+    await anext(stream)
+    with pytest.warns(ResourceWarning, match="dropped"):
+        del stream
+    await asyncio.sleep(0)
+    assert [CallStarted, FirstDelta, CallAbandoned] == [type(event) for event in events]
+
+
+@pytest.mark.parametrize("refused", ["a limit", "a closed client", "no messages", "an option"])
+def test_a_call_that_is_refused_at_once_has_begun_too(refused: str) -> None:
+    """Observers are told of its start and of its end, by the name that its caller gave it."""
+    events: list[Event] = []
+    slots = Slots(1, queue=0)
+    slots.take()
+    inner = AsyncScripted(Delta("a"), Finish())
+    inner.observers = (events.append,)
+    client: ProxyLLMClient = ConcurrencyLimit(inner, slots) if refused == "a limit" else inner
+    if refused == "a closed client":
+        client.close()
+    request = ModelRequest(
+        messages=() if refused == "no messages" else "hi",
+        seed=1 if refused == "an option" else None,
+        context=ModelRequestContext(request_id="mine"),
+    )
+    with pytest.raises(ProxyLLMError):
+        client.sync_generate(request)
+    assert [(CallStarted, "mine"), (CallFailed, "mine")] == [
+        (type(event), event.request_id) for event in events
+    ]
 
 
 def test_metrics_tell_when_what_happened() -> None:
@@ -446,14 +605,17 @@ def test_a_failure_leaves_no_cycle_behind() -> None:
 
     client = AsyncScripted(Delta("a"), lose)
 
-    async def main() -> int:
+    async def main() -> ModelStream | None:
+        stream = client.generate_stream("hi")
+        gone = weakref.ref(stream)
         with suppress(ConnectionLostError):
-            await client.generate("hi")
-        return len(client._streams)
+            await stream.final()
+        del stream
+        return gone()
 
     gc.disable()
     try:
-        assert asyncio.run(main()) == 0
+        assert asyncio.run(main()) is None
     finally:
         gc.enable()
 
@@ -560,6 +722,89 @@ def test_a_close_that_is_cancelled_leaves_the_reader_its_error() -> None:
     assert asyncio.run(main()) is LifecycleError
 
 
+@pytest.mark.parametrize("ends", ["stream", "client"])
+def test_an_end_sticks_whatever_a_policy_makes_of_it(ends: str) -> None:
+    """A policy that goes on after any error asks nobody else, and observers hear of none."""
+    events: list[Event] = []
+
+    async def main() -> None:
+        waiting = asyncio.Event()
+        first = AsyncScripted(waiting.set, lambda: asyncio.sleep(60))
+        first.observers = (events.append,)
+        second = AsyncScripted(Delta("b"), Finish())
+        client = Fallback(first, second, on=(ProxyLLMError,))
+        stream = client.generate_stream("hi")
+        reader = asyncio.create_task(anext(stream))
+        await waiting.wait()
+        await (stream if ends == "stream" else client).aclose()
+        (error,) = await asyncio.gather(reader, return_exceptions=True)
+        assert type(error) is (LifecycleError if ends == "stream" else ClientClosedError)
+        assert (error.attempts, second.calls) == ((), [])
+
+    asyncio.run(main())
+    assert [CallStarted, CallFailed] == [type(event) for event in events]
+
+
+@pytest.mark.parametrize("from_a_thread", [False, True], ids=["loop", "thread"])
+def test_what_a_stream_holds_is_given_back_when_its_client_is_closed(from_a_thread: bool) -> None:
+    """Also while nobody reads it; who reads on gets what was at hand, and the error."""
+
+    async def main() -> tuple[str, str]:
+        client = AsyncScripted([Delta("a"), Delta("b")], lambda: asyncio.sleep(60))
+        limited = ConcurrencyLimit(client, Slots(1))
+        stream = limited.generate_stream("hi")
+        await anext(stream)
+        assert limited.slots.taken == 1
+        if from_a_thread:
+            await asyncio.to_thread(limited.close)
+        await limited.aclose()
+        assert (limited.slots.taken, client.aborted.is_set()) == (0, True)
+        second = await anext(stream)
+        with pytest.raises(ClientClosedError) as caught:
+            await anext(stream)
+        assert client.closed == 1
+        assert caught.value.partial is not None
+        return second.text, caught.value.partial.text
+
+    assert asyncio.run(main()) == ("ab", "ab")
+
+
+@directions
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        ("no", "no", "no"),
+        ("maybe", "no", "maybe"),
+        ("no", "maybe", "maybe"),
+        ("yes", "no", "yes"),
+        ("maybe", "yes", "yes"),
+    ],
+)
+def test_an_error_tells_whether_any_attempt_may_be_billed(
+    ask: Ask, first: Sent, last: Sent, expected: Sent
+) -> None:
+    """Not the last one alone; what each of them knows of itself is in ``attempts``."""
+    client = Fallback(
+        AsyncScripted(ServerError("x", sent=first)), AsyncScripted(ServerError("y", sent=last))
+    )
+    with pytest.raises(ServerError, match="y") as caught:
+        ask(client, "hi")
+    failed = [each.error.sent for each in caught.value.attempts if isinstance(each, FailedAttempt)]
+    assert ([first], expected) == (failed, caught.value.sent)
+
+
+@directions
+def test_a_failure_amid_the_answer_tells_of_the_attempts_before(ask: Ask) -> None:
+    """As one does before it, and as its partial does."""
+    failure = ServerError("x")
+    client = Fallback(AsyncScripted(failure), AsyncScripted(Delta("b"), ConnectionLostError("y")))
+    with pytest.raises(ConnectionLostError) as caught:
+        ask(client, "hi")
+    assert caught.value.partial is not None
+    for attempts in (caught.value.attempts, caught.value.partial.attempts):
+        assert [failure] == [each.error for each in attempts if isinstance(each, FailedAttempt)]
+
+
 def test_a_stream_belongs_to_the_loop_where_it_began() -> None:
     """Reading on in another asyncio.run is refused, and the stream can still be closed."""
     client = AsyncScripted(Delta("a"), lambda: asyncio.sleep(60))
@@ -582,7 +827,7 @@ def test_a_finish_that_is_none_is_the_plugins_fault(finish: Finish) -> None:
         AsyncScripted(Delta("a"), finish).sync_generate("hi")
 
 
-def test_what_an_observer_raises_at_the_end_replaces_nothing() -> None:
+def test_what_an_observer_raises_at_a_failure_replaces_nothing() -> None:
     """The error that ended a call is what the caller sees, whatever an observer makes of it."""
 
     def observer(event: Event) -> None:

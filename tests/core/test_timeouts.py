@@ -46,7 +46,11 @@ def test_none_switches_a_clock_off(clock: str) -> None:
     assert getattr(Timeouts(**{clock: None}), clock) is None
 
 
-@pytest.mark.parametrize("limit", [0, 0.0, -1, -0.001, float("inf"), float("-inf"), float("nan")])
+@pytest.mark.parametrize(
+    "limit",
+    [0, 0.0, -1, -0.001, float("inf"), float("-inf"), float("nan"), 10**400, "5", True, [5]],
+    ids=lambda limit: str(limit)[:9],
+)
 @pytest.mark.parametrize("clock", CLOCKS)
 def test_a_limit_that_can_t_be_is_refused(clock: str, limit: float) -> None:
     """Zero, negative, endless and undefined limits are refused, and the error names the clock."""
@@ -94,7 +98,15 @@ def test_timeouts_for_a_request_replace_all_clocks() -> None:
     assert Timeouts(idle=3) == Timeouts(connect=1, total=9).over(Timeouts(idle=3))
 
 
-def test_a_request_s_number_is_checked_like_any_limit() -> None:
-    """A request can't ask for a call that is over before it begins."""
+@pytest.mark.parametrize("limit", [0, -1, float("nan"), 10**400], ids=lambda it: str(it)[:9])
+def test_a_request_s_number_is_checked_like_any_limit(limit: float) -> None:
+    """A request can't ask for a call that is over before it begins, or for one beyond all time."""
     with pytest.raises(ValueError, match=r"Timeouts\.total"):
-        Timeouts().over(0)
+        Timeouts().over(limit)
+
+
+@pytest.mark.parametrize("timeout", ["5", True, [5]])
+def test_what_is_no_number_limits_no_request(timeout: object) -> None:
+    """It is told what it is; true isn't one second."""
+    with pytest.raises(ValueError, match="a timeout is seconds or Timeouts, not a"):
+        Timeouts().over(timeout)  # type: ignore[arg-type]  # on purpose

@@ -92,7 +92,7 @@ def failure(fail: Fail) -> BackendError:
         error = ContentFilterError(message, stage="output")
     else:
         error = _ERRORS[fail.kind](message)
-    error.complete(retry_after=fail.retry_after, hint="the script of a test")
+    error.retry_after, error.hint = fail.retry_after, "the script of a test"
     return error
 
 
