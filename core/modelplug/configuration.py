@@ -20,7 +20,15 @@ from modelplug.errors import (
 )
 from modelplug.params import ProxyModelParameters, validated
 from modelplug.plugins import InstalledPlugin
-from modelplug.profiles import Profile, Profiles, read_profiles, single, told_by
+from modelplug.profiles import (
+    OF_ONE,
+    Profile,
+    Profiles,
+    not_for_all,
+    read_profiles,
+    single,
+    told_by,
+)
 from modelplug.registry import registry
 from modelplug.settings import (
     CREDENTIALS,
@@ -30,11 +38,15 @@ from modelplug.settings import (
     merged,
 )
 
-__all__ = ["Choice", "Configuration", "configured", "targets_of"]
+__all__ = ["Alternative", "Choice", "Configuration", "alternatives", "configured"]
 
 
-_OF_ONE = CREDENTIALS | {"proxy_api_base", "proxy_api_version", "proxy_api_type", "profile"}
-"""What one backend has, and another hasn't."""
+class Alternative(NamedTuple):
+    """What ``configured`` takes: params, what overrides them, and which of a profile's targets."""
+
+    params: ProxyModelParameters | str | Mapping[str, object] | None
+    overrides: Mapping[str, object]
+    turn: int = 0
 
 
 class Choice(NamedTuple):
@@ -77,26 +89,40 @@ class Configuration:
         return MissingCredentialError(
             f"{self.backend.name} needs {_names(missing)}",
             backend=self.backend.name,
-            hint=_what_to_give(missing, self.backend),
+            hint=_what_to_give(missing, self.backend, self.origins),
         )
+
+    def useless(self) -> ConfigError | None:
+        """What there is to say of what is about a rate, where there is none: it does nothing."""
+        params = self.params
+        if params.burst and not params.requests_per_minute:
+            return ConfigError("burst is for a rate of calls", hint="set requests_per_minute, too")
+        if params.redis_url and not (params.requests_per_minute or params.tokens_per_minute):
+            return ConfigError(
+                "redis_url is for rates, and there is none",
+                hint="set requests_per_minute or tokens_per_minute, too",
+            )
+        return None
 
 
 def configured(
     params: ProxyModelParameters | str | Mapping[str, object] | None,
     overrides: Mapping[str, object],
+    turn: int = 0,
 ) -> Configuration:
     """The configuration that arguments, files and variables come to; no client is imported.
 
     Args:
         params: as ``new_client`` takes them.
         overrides: values by their names, which win over those of ``params``.
+        turn: which target of the profile that is asked for, where it has several.
 
     Raises:
         ConfigError: it can't be.
         PluginError: the backend isn't there, or its plugin is faulty.
     """
     arguments = (Settings.of(overrides), _given(params))
-    upper, lower = _choices(merged(arguments).fields, read_profiles())
+    upper, lower = _choices(merged(arguments).fields, read_profiles(), turn)
     choices = (*upper, *lower)
     chosen = Target(
         backend=choices[0].target.backend,
@@ -124,25 +150,48 @@ def configured(
     )
 
 
-def targets_of(
+def alternatives(
     params: ProxyModelParameters | str | Mapping[str, object] | None,
     overrides: Mapping[str, object],
-) -> Sequence[Target]:
-    """The targets of the config string, each a backend to fall back to; none without one.
+) -> Sequence[Alternative]:
+    """What is to be configured: one, or where there are several targets, each to fall back to.
+
+    They are those of the config string, or of the profile that is asked for.
 
     Raises:
-        ConfigError: it can't be read; or there are several, and what is for one of them alone
-            is given for all.
+        ConfigError: what is asked for can't be read; or there are several, and what is for one
+            of them alone is given for all.
     """
     asked = merged((Settings.of(overrides), _given(params))).fields
     text = str(asked.get("proxyllm_backend") or "")
     targets = ConfigString.parse(text).targets if "|" in text else ()
-    if len(targets) > 1 and (apart := sorted(_OF_ONE & asked.keys())):
-        raise ConfigError(
-            f"{_names(apart)} can't be for all of {len(targets)} backends",
-            hint="give each its own, in a profile: '@one | @other'",
-        )
-    return targets
+    if len(targets) < 2:
+        turns = 1 + len(_others(asked))
+        if turns > 1 and (apart := sorted(OF_ONE & asked.keys())):
+            raise not_for_all(apart, turns)
+        return [Alternative(params, overrides, turn) for turn in range(turns)]
+    if apart := sorted((OF_ONE | {"profile"}) & asked.keys()):
+        raise not_for_all(apart, len(targets))
+    rest = None if isinstance(params, str) else params
+    shared = {name: value for name, value in overrides.items() if name != "backend"}
+    each = ({**shared, "proxyllm_backend": str(ConfigString(targets=(it,)))} for it in targets)
+    return [alternative for its in each for alternative in alternatives(rest, its)]
+
+
+def _others(asked: Mapping[str, object]) -> Sequence[Profile]:
+    """The further targets of the profile that decides which backend it is; none without one."""
+    text, name = asked.get("proxyllm_backend"), asked.get("profile")
+    if text is not None:
+        is_profile = str(text).lstrip().startswith("@")
+        name = ConfigString.parse(str(text)).targets[0].profile if is_profile else None
+    elif name is None and not _is_legacy(asked.get("model_name")):
+        default = read_profiles().default
+        return default.others if default else ()
+    return read_profiles().named(name).others if isinstance(name, str) else ()
+
+
+def _is_legacy(model_name: object) -> bool:
+    return isinstance(model_name, str) and model_name.endswith("_proxyllm")
 
 
 def _given(params: ProxyModelParameters | str | Mapping[str, object] | None) -> Settings:
@@ -163,13 +212,13 @@ def _given(params: ProxyModelParameters | str | Mapping[str, object] | None) -> 
 
 
 def _choices(
-    asked: Mapping[str, object], profiles: Profiles
+    asked: Mapping[str, object], profiles: Profiles, turn: int
 ) -> tuple[Sequence[Choice], Sequence[Choice]]:
     """Who says which backend it is: those above the environment, and those below it."""
     config, name = _asked(asked)
     upper = [config] if config else []
     if name is not None:
-        upper.append(Choice.by(profiles.named(name), "profile"))
+        upper.append(Choice.by(profiles.named(name).of(turn), "profile"))
     if len(upper) == 2 and not _is_for(upper[1].target, upper[0].target):
         raise ConfigError(
             f"profile {name} is for {upper[1].target}, and the config string for another backend",
@@ -177,6 +226,8 @@ def _choices(
         )
     lower = []
     default = profiles.default
+    if default and not upper:
+        default = default.of(turn)
     # One that is for another backend stays out: its credentials are for another service.
     if (
         default
@@ -285,13 +336,15 @@ def _names(fields: Collection[str]) -> str:
     return ", ".join(name.removeprefix("proxy_") for name in fields)
 
 
-def _what_to_give(missing: Sequence[str], backend: Backend) -> str:
-    given = sorted(CREDENTIALS.intersection(backend.required) - set(missing))
-    if given:
-        # Another origin may well have the rest, but isn't asked any more.
+def _what_to_give(missing: Sequence[str], backend: Backend, origins: Sequence[Settings]) -> str:
+    variables = ", ".join(backend.environment[it] for it in missing if it in backend.environment)
+    names = _names(missing)
+    # Another origin may well have the rest, but isn't asked any more.
+    source = next((each for each in origins if CREDENTIALS & each.fields.keys()), Settings())
+    if given := sorted(CREDENTIALS.intersection(backend.required) - set(missing)):
         told = _names(given).replace(", ", " and ")
-        names = _names(missing)
+        if source.origin.kind == "environment" and variables:
+            return f"{told} came from the environment: set {variables} too, or leave none there"
         return f"{told} came from one place: give {names} there too, or leave all to another"
-    variables = [backend.environment[name] for name in missing if name in backend.environment]
-    either = f", or the variables {', '.join(variables)}" if variables else ""
-    return f"give {_names(missing)} as arguments, or by reference in a profile{either}"
+    either = f", or the variables {variables}" if variables else ""
+    return f"give {names} as arguments, or by reference in a profile{either}"

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from modelplug.call import Call
 from modelplug.client import ProxyLLMClient, RequestLike
-from modelplug.configuration import Configuration, configured
+from modelplug.configuration import Alternative, Configuration, alternatives, configured
 from modelplug.errors import MissingCredentialError, ProxyLLMError
 from modelplug.factory import made
 from modelplug.params import ProxyModelParameters, RequestDefaults, SecretReference, is_callable
+from modelplug.policies.fallback import asked_of, unheard_deadline
 from modelplug.request import ModelRequest, OnUnsupported
 from modelplug.secrets import MASK, Credential, Secret, scrubber
 from modelplug.settings import CLOCKS, Origin, Part, Settings, rightful
@@ -68,6 +69,7 @@ class Explanation:
         emulated: what the plugin makes up for, as the service itself hasn't got it.
         warnings: what else a call would warn of.
         failures: why a call would fail before anything is sent.
+        fallbacks: the same of those that are asked in turn where this one fails.
     """
 
     backend: str
@@ -81,6 +83,7 @@ class Explanation:
     emulated: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
+    fallbacks: tuple[Explanation, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """All of it, as JSON can hold it."""
@@ -89,7 +92,7 @@ class Explanation:
             name: {each.name: getattr(its, each.name) for each in fields(its)}
             for name, its in self.values.items()
         }
-        return told | {"values": values}
+        return told | {"values": values, "fallbacks": [each.to_dict() for each in self.fallbacks]}
 
 
 def explain(
@@ -110,24 +113,44 @@ def explain(
         ConfigError: the configuration can't be.
         PluginError: the backend isn't there, or its plugin is faulty.
     """
+    if request is not None and not isinstance(request, ModelRequest | str):
+        request = list(request)  # a call would read an iterator once; here it is read often
+    explained: list[Explanation] = []
+    each = Alternative(params, overrides)
     try:
-        return _explain(params, overrides, request)
+        for each in alternatives(params, overrides):
+            explained.append(_explain(each, request, is_fallback=bool(explained)))
     except ProxyLLMError as error:
         # The frames below, and this one, hold values as they were given, secrets among them.
         failure = error.with_traceback(None)
-    del params, request, overrides
+    else:
+        first, *others = explained
+        return replace(first, fallbacks=tuple(_after(first, each) for each in others))
+    del params, request, overrides, each
     raise failure
 
 
-def _explain(
-    params: ProxyModelParameters | str | Mapping[str, object] | None,
-    overrides: Mapping[str, object],
-    request: RequestLike | None,
-) -> Explanation:
-    configuration = configured(params, overrides)
+def _after(first: Explanation, other: Explanation) -> Explanation:
+    """The explanation of one that comes after another, with what of it doesn't count then."""
+    unheard = unheard_deadline(_total(first), _total(other))
+    return replace(other, warnings=(unheard, *other.warnings)) if unheard else other
+
+
+def _total(told: Explanation) -> float | None:
+    """The deadline of a target's calls."""
+    timeout = told.values["timeout"].value
+    if isinstance(timeout, Mapping):
+        return cast("float | None", timeout["total"])
+    total = told.values["timeouts.total"].value if timeout is None else timeout
+    return cast("float | None", total)
+
+
+def _explain(asked: Alternative, request: RequestLike | None, *, is_fallback: bool) -> Explanation:
+    configuration = configured(*asked)
     secrets, failures = _secrets(configuration.params)
-    if (missing := configuration.missing()) is not None:
-        failures.append(missing)
+    for fault in (configuration.missing(), configuration.useless()):
+        if fault is not None:
+            failures.append(fault)
     client = None
     try:
         client = made(configuration)
@@ -150,6 +173,8 @@ def _explain(
     if client is None:
         return told
     with client:
+        if is_fallback and isinstance(request, ModelRequest):
+            request = asked_of(client, request)
         return told if request is None else _foretold(told, client, request, clean)
 
 
@@ -160,8 +185,6 @@ def _foretold(
     told: Explanation, client: ProxyLLMClient, request: RequestLike, clean: Callable[[str], str]
 ) -> Explanation:
     """The explanation with what would become of a request."""
-    # A call would read an iterator once; here it is read three times.
-    request = request if isinstance(request, ModelRequest | str) else list(request)
     best = _asked(client, request, "warn")
     unavoidable = _asked(client, request, "drop").warnings
     failure = _asked(client, request, told.on_unsupported).failure or best.failure

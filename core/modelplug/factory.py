@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
-from typing import Protocol
+from itertools import count
+from typing import NamedTuple, Protocol
 
+from modelplug.call import warn
 from modelplug.client import ProxyLLMClient
-from modelplug.configstring import ConfigString
-from modelplug.configuration import Configuration, configured, targets_of
+from modelplug.configuration import Alternative, Configuration, alternatives, configured
 from modelplug.errors import ConfigError, PluginContractError, ProxyLLMError
 from modelplug.observers import Observer
 from modelplug.params import ProxyModelParameters, asks_for_policies
 from modelplug.plugins import installed, load_attribute
 from modelplug.registry import registry
+from modelplug.request import ModelRequest
 from modelplug.settings import CREDENTIALS
 
 __all__ = ["StandIn", "made", "new_client", "standing_in"]
@@ -33,29 +35,40 @@ class StandIn(Protocol):
         ...  # pragma: no cover
 
 
+class _Block(NamedTuple):
+    """A stand-in for as long as it is there, and its number, by which it is told from others."""
+
+    number: int
+    stand_in: StandIn
+
+
 # State of the whole process, on purpose: an app makes its clients wherever it likes, in any
 # thread, and a test wants all of them.
-_stand_ins: list[StandIn] = []
+_blocks: list[_Block] = []
+_numbers = count(1)
 
 
 @contextmanager
 def standing_in(stand_in: StandIn) -> Iterator[None]:
     """Have ``stand_in`` take over every client of this process that is made in the block.
 
-    What an app configures must still be right, but for credentials, which needn't be there.
+    What an app configures must still be right, but for credentials, which needn't be there. Its
+    retries don't wait, unless the script of a failure says for how long (``retry_after``). What
+    its clients share, budgets and circuits, they share within the block alone.
     """
-    _stand_ins.append(stand_in)
+    block = _Block(next(_numbers), stand_in)
+    _blocks.append(block)
     try:
         yield
     finally:
-        _stand_ins.remove(stand_in)
+        _blocks.remove(block)
 
 
 def new_client(
     params: ProxyModelParameters | str | Mapping[str, object] | None = None,
     default_executor: Executor | None = None,
     *,
-    observers: Iterable[Observer] = (),
+    observers: Iterable[Observer | str] = (),
     **overrides: object,
 ) -> ProxyLLMClient:
     """A client of the backend that ``params`` choose.
@@ -65,7 +78,8 @@ def new_client(
             out where ``overrides`` say it all, or a default profile does. ``"@prod"`` is the
             profile of that name in ``modelplug.toml``.
         default_executor: runs blocking streams; borrowed, never shut down.
-        observers: who is told of calls, besides those that the params name.
+        observers: who is told of calls, besides those that the params name; an installed one by
+            its name, too.
         overrides: single values that win: params by their full or short name, request
             defaults, options of the backend; and ``profile``, the name of one whose values
             stand behind those of the config string.
@@ -74,61 +88,62 @@ def new_client(
         ConfigError: the configuration can't be; nothing was sent anywhere.
         PluginError: the backend isn't there, or its plugin is faulty.
     """
+    asked: Sequence[Alternative] = ()
     try:
-        return _new_client(params, overrides, executor=default_executor, observers=tuple(observers))
+        told = _observers(observers)
+        _check_executor(default_executor)
+        asked = alternatives(params, overrides)
+        if len(asked) == 1:
+            return _new_client(asked[0], default_executor, observers=told)
+        return _fallback(_new_client(each, default_executor, observers=told) for each in asked)
     except ProxyLLMError as error:
         # The frames below, and this one, hold values as they were given, secrets among them.
         failure = error.with_traceback(None)
-    del params, overrides
+    del params, overrides, asked
     raise failure
 
 
 def _new_client(
-    params: ProxyModelParameters | str | Mapping[str, object] | None,
-    overrides: Mapping[str, object],
-    *,
-    executor: Executor | None,
-    observers: tuple[Observer, ...],
+    asked: Alternative, executor: Executor | None, *, observers: tuple[Observer, ...]
 ) -> ProxyLLMClient:
-    for observer in observers:
-        if not callable(observer):
-            raise ConfigError(f"an observer is a callable, not a {type(observer).__name__}")
-    targets = targets_of(params, overrides)
-    if len(targets) > 1:
-        others = None if isinstance(params, str) else params
-        shared = {name: value for name, value in overrides.items() if name != "backend"}
-        each = (
-            {**shared, "proxyllm_backend": str(ConfigString(targets=(target,)))}
-            for target in targets
-        )
-        return _fallback(
-            _new_client(others, its, executor=executor, observers=observers) for its in each
-        )
-    if _stand_ins:
-        overrides = {**dict.fromkeys(CREDENTIALS, _NO_CREDENTIAL), **overrides}
-    configuration = configured(params, overrides)
-    if (missing := configuration.missing()) is not None:
-        raise missing
+    if _blocks:
+        overrides = {**dict.fromkeys(CREDENTIALS, _NO_CREDENTIAL), **asked.overrides}
+        asked = asked._replace(overrides=overrides)
+    configuration = configured(*asked)
+    for fault in (configuration.missing(), configuration.useless()):
+        if fault is not None:
+            raise fault
     complete = configuration.params
     complete.credential()  # raises now, rather than at the first call
-    named = tuple(_observer(name) for name in complete.observers)
+    named = _observers(complete.observers)
     client = made(configuration, executor, observers=(*observers, *named))
     if not asks_for_policies(complete):
         return client
     # Here: few ask for any, and nobody else is to wait for them.
     from modelplug.policies.configured import with_policies
 
+    if _blocks:
+        return with_policies(client, complete, jitter=_no_jitter, apart=_blocks[-1].number)
     return with_policies(client, complete)
+
+
+def _no_jitter() -> float:
+    """Has a test's retries wait for nothing but what its script asks for."""
+    return 0.0
 
 
 def _fallback(making: Iterator[ProxyLLMClient]) -> ProxyLLMClient:
     """A client of several, the first of which is asked first; all of them, or none is made."""
     # Here, as above.
-    from modelplug.policies.fallback import Fallback
+    from modelplug.policies.fallback import Fallback, unheard_deadline
 
     with ExitStack() as unless_all_are_made:
         clients = [unless_all_are_made.enter_context(client) for client in making]
         unless_all_are_made.pop_all()
+    first, *others = (client.timeouts_of(ModelRequest(messages="")).total for client in clients)
+    for other, total in zip(clients[1:], others, strict=True):
+        if (told := unheard_deadline(first, total)) is not None:
+            warn("%s:%s comes after another, and %s", other.backend, other.default_model, told)
     return Fallback(*clients)
 
 
@@ -155,9 +170,45 @@ def made(
     else:
         if isinstance(client, ProxyLLMClient):
             client.adopt(params, backend, observers=observers)
-            return _stand_ins[-1].take_over(client) if _stand_ins else client
+            return _blocks[-1].stand_in.take_over(client) if _blocks else client
         bug = TypeError(f"a client was expected, not a {type(client).__name__}")
     raise PluginContractError.blame(bug, doing=f" in new_client of {client_class.__name__}")
+
+
+def _check_executor(executor: object) -> None:
+    """Refuse what takes the place of an executor by mistake, such as a second config string.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if executor is not None and not isinstance(executor, Executor):
+        raise ConfigError(
+            f"default_executor is an executor, not a {type(executor).__name__}",
+            hint="several backends are one config string: 'one | other'; all else is by keyword",
+        )
+
+
+def _observers(given: object) -> tuple[Observer, ...]:
+    """Observers as they are given, the installed ones by their names.
+
+    Raises:
+        ConfigError: they are no list of observers, or a name is nobody's.
+        PluginError: one that is installed is faulty.
+    """
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise ConfigError(
+            f"observers are a list, not a {type(given).__name__}", hint="write observers=[...]"
+        )
+    return tuple(_observer(each) if isinstance(each, str) else _called(each) for each in given)
+
+
+def _called(observer: object) -> Observer:
+    if not callable(observer):
+        raise ConfigError(
+            f"an observer is a callable, not a {type(observer).__name__}",
+            hint="give a callable that takes an event, or the name of an installed one",
+        )
+    return observer
 
 
 def _observer(name: str) -> Observer:

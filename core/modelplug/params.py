@@ -142,6 +142,16 @@ else:
     SecretField = Annotated[Secret, _SecretSchema]
 
 
+def _number(value: object) -> object:
+    """A number, or what will be refused as none: pydantic takes true for 1."""
+    if isinstance(value, bool):
+        raise ValueError("a number, not true or false")
+    return value
+
+
+_NUMBER = BeforeValidator(_number)
+
+
 class RequestDefaults(BaseModel):
     """Defaults for requests that leave these fields unset; a request's own value wins."""
 
@@ -160,7 +170,7 @@ class RequestDefaults(BaseModel):
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     reasoning: str | None = None
-    timeout: Annotated[float, Field(gt=0)] | Timeouts | None = None
+    timeout: Annotated[float, _NUMBER, Field(gt=0)] | Timeouts | None = None
     on_unsupported: Literal["error", "warn", "drop"] | None = None
 
 
@@ -185,15 +195,21 @@ class ProxyModelParameters(BaseModel):
         max_context_size: tokens of context; None is the model's own.
         options: the backend's own options.
         defaults: for requests that leave a parameter unset.
-        timeouts: the clocks of every call; None is the backend's choice.
+        timeouts: the clocks of every call, in a profile a table; None is the backend's choice. A
+            config string has ``timeout`` alone, which is ``total``.
         allow_insecure: let credentials travel unencrypted to another machine.
-        observers: names of the group ``modelplug.observers`` to tell of calls.
+        observers: names of installed ones to tell of calls, with commas in a config string; as
+            a keyword of ``new_client`` callables, too.
         retries: how many more times a call is opened that failed before its answer began.
-        breaker: whether a backend that keeps failing is left alone for a while.
+        breaker: whether a backend that keeps failing is left alone for a while, where there is
+            another one to ask; without one it is asked all the same.
         concurrency: how many calls may be under way at once.
         requests_per_minute, tokens_per_minute: how many of these; needs ``modelplug[limits]``.
-        redis_url: where those rates are kept for several processes together, such as
-            ``redis://localhost/0``; needs ``modelplug[redis]``.
+        burst: how many calls ``requests_per_minute`` lets through at once after a rest; those of
+            a whole minute unless told.
+        redis_url: where those rates are kept for several processes together: an address such as
+            ``redis://localhost/0``, by reference in config strings and profiles, as it may hold
+            a password: ``env:REDIS_URL``; needs ``modelplug[redis]``.
         model_path, proxy_server_url, model_type, device, prompt_template, llm_client_class:
             DB-GPT's; kept for its users, read by no backend here.
 
@@ -230,11 +246,12 @@ class ProxyModelParameters(BaseModel):
     timeouts: Timeouts | None = None
     allow_insecure: bool = False
     observers: tuple[str, ...] = ()
-    retries: NonNegativeInt | None = None
+    retries: Annotated[NonNegativeInt, _NUMBER] | None = None
     breaker: bool = False
-    concurrency: Annotated[int, Field(gt=0)] | None = None
-    requests_per_minute: Annotated[int, Field(gt=0)] | None = None
-    tokens_per_minute: Annotated[int, Field(gt=0)] | None = None
+    concurrency: Annotated[int, _NUMBER, Field(gt=0)] | None = None
+    requests_per_minute: Annotated[int, _NUMBER, Field(gt=0)] | None = None
+    tokens_per_minute: Annotated[int, _NUMBER, Field(gt=0)] | None = None
+    burst: Annotated[int, _NUMBER, Field(gt=0)] | None = None
     redis_url: SecretField = Field(default_factory=Secret)
 
     if not TYPE_CHECKING:  # type checkers see the fields as keywords, which this would hide
@@ -344,6 +361,10 @@ def validated(
     return _typed(lambda: model.model_validate(values), names=names, whose=whose, also=also)
 
 
+_WORDS = {"tuple_type": "Input should be a list"}
+"""What a config says it by, where pydantic says it by Python's types; by the fault's type."""
+
+
 def _typed(
     make: Callable[[], ModelT],
     *,
@@ -367,7 +388,8 @@ def _typed(
             hint=f"{meant}known are {', '.join(sorted(names)) or 'none'}",
         )
     told = "; ".join(
-        f"{each['loc'][0] if each['loc'] else whose}: {each['msg']}" for each in faults
+        f"{each['loc'][0] if each['loc'] else whose}: {_WORDS.get(each['type'], each['msg'])}"
+        for each in faults
     )
     raise ConfigError(f"{whose}: {told}")
 

@@ -12,18 +12,20 @@
     api_key = "env:ACME_KEY"
     timeouts = { first_delta = 120, idle = false }
 
-A profile has ``backend``, a config string of one target, and whatever else makes a client: params
-by their short or full names, request defaults, the backend's options. What ``backend`` says and
-the keys beside it are one origin, so the same value in both is an error. Secrets are references;
+A profile has ``backend``, a config string, and whatever else makes a client: params by their short
+or full names, request defaults, the backend's options. What ``backend`` says and the keys beside
+it are one origin, so the same value in both is an error. Where it has several targets (``a | b``)
+the keys beside it are for each, and can't be what one has alone. Secrets are references;
 a relative path is one from the file's folder. ``false`` switches a clock off.
 
-The file is read whenever a client is made. As its default profile might matter to any client, a
-fault in it is an error for each.
+The file is read whenever a client is made. What is wrong with one profile is an error for those who
+ask for it. As the default one might matter to any client, a fault in it is an error for each, as is
+one in the file's form.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -33,9 +35,20 @@ from modelplug.configfile import CONFIG_VARIABLE, FILE, find, read
 from modelplug.configstring import SECRET_OPTIONS, ConfigString, Reference, Target
 from modelplug.errors import ConfigError, InvalidCredentialError, UnsupportedOptionError
 from modelplug.params import ProxyModelParameters, SecretReference, as_defaults
-from modelplug.settings import Origin, Settings, joined
+from modelplug.settings import CREDENTIALS, Origin, Settings, joined
 
-__all__ = ["Profile", "Profiles", "read_profiles", "single", "told_by"]
+__all__ = [
+    "OF_ONE",
+    "Profile",
+    "Profiles",
+    "not_for_all",
+    "read_profiles",
+    "single",
+    "told_by",
+]
+
+OF_ONE = CREDENTIALS | {"proxy_api_base", "proxy_api_version", "proxy_api_type"}
+"""What one backend has, and another hasn't."""
 
 _TOP = ("default", "profiles", "$schema")
 
@@ -49,12 +62,23 @@ class Profile:
         file: where it is written.
         target: which backend, distribution and model, without options.
         settings: all that it gives, its config string's options included.
+        others: the same for the further targets of its config string.
     """
 
     name: str
     file: Path
     target: Target
     settings: Settings
+    others: tuple[Profile, ...] = ()
+
+    def of(self, turn: int) -> Profile:
+        """It as it is for the target that is asked after so many others."""
+        return (self, *self.others)[turn]
+
+    @property
+    def targets(self) -> str:
+        """Whom it is for, in turn; a config string without options."""
+        return " | ".join(str(each.target) for each in (self, *self.others))
 
     @property
     def place(self) -> str:
@@ -73,21 +97,25 @@ class Profiles:
     Attributes:
         file: None if there is none.
         profiles: by name.
+        faults: what is wrong with those that can't be, by name.
         default: the one that holds where nothing else does.
     """
 
     file: Path | None = None
     profiles: Mapping[str, Profile] = field(default_factory=dict)
+    faults: Mapping[str, ConfigError] = field(default_factory=dict)
     default: Profile | None = None
 
     def named(self, name: str) -> Profile:
         """The profile of this name.
 
         Raises:
-            ConfigError: there is none; the nearest and all names are told.
+            ConfigError: it can't be; or there is none, and the nearest and all names are told.
         """
         if name in self.profiles:
             return self.profiles[name]
+        if name in self.faults:
+            raise self.faults[name]
         if self.file is None:
             raise ConfigError(
                 f"there is no profile {name!r}, as there is no {FILE}",
@@ -100,7 +128,8 @@ def read_profiles() -> Profiles:
     """The profiles of the file that holds here and now.
 
     Raises:
-        ConfigError: it can't be read, or isn't valid; the message has its name and no value.
+        ConfigError: it can't be read, or it or its default profile isn't valid; the message has
+            its name and no value.
     """
     try:
         file = find()
@@ -136,6 +165,15 @@ def single(config: ConfigString) -> Target:
     return config.targets[0]
 
 
+def not_for_all(fields: Collection[str], targets: int) -> ConfigError:
+    """What there is to say where several targets are given what one of them has alone."""
+    names = ", ".join(name.removeprefix("proxy_") for name in fields)
+    return ConfigError(
+        f"{names} can't be for all of {targets} backends",
+        hint="give each its own, in a profile ('@one | @other') or by its environment variables",
+    )
+
+
 def _profiles(file: Path, table: Mapping[str, object]) -> Profiles:
     for name in table.keys() - _TOP:
         near = get_close_matches(name, _TOP, n=1)
@@ -144,15 +182,21 @@ def _profiles(file: Path, table: Mapping[str, object]) -> Profiles:
     tables = table.get("profiles", {})
     if not isinstance(tables, Mapping):
         raise ConfigError(f"{file}: profiles are tables", hint="write [profiles.NAME]")
-    profiles = {name: _profile(file, name, values) for name, values in tables.items()}
-    found = Profiles(file=file, profiles=profiles)
+    profiles, faults = {}, {}
+    for name, values in tables.items():
+        try:
+            profiles[name] = _profile(file, name, values)
+        except ConfigError as error:
+            # Without the frames below, as above.
+            faults[name] = error.with_traceback(None)
+    found = Profiles(file=file, profiles=profiles, faults=faults)
     if (default := table.get("default")) is None:
         return found
     if not isinstance(default, str):
         raise ConfigError(f"{file}: default is a profile's name", hint='write default = "NAME"')
-    if default not in profiles:
+    if default not in tables:
         raise _unknown("default profile", default, found)
-    return Profiles(file=file, profiles=profiles, default=profiles[default])
+    return replace(found, default=found.named(default))
 
 
 def _unknown(what: str, name: str, found: Profiles) -> ConfigError:
@@ -171,13 +215,26 @@ def _profile(file: Path, name: str, values: object) -> Profile:
             raise ConfigError("a profile is a table", hint=f"write [profiles.{name}]")
         given = Settings.of({key: _value(key, its) for key, its in values.items()})
         fields = dict(given.fields)
-        target = _target(fields.pop("proxyllm_backend", None))
+        targets = _targets(fields.pop("proxyllm_backend", None))
         if "profile" in fields:
             raise _nested()
-        settings = joined(replace(given, fields=fields), Settings.of_target(target))
-        settings = _completed(settings, file.parent)
-    plain = Target(backend=target.backend, dist=target.dist, model=target.model)
-    return Profile(name=name, file=file, target=plain, settings=settings)
+        if len(targets) > 1 and (apart := sorted(OF_ONE & fields.keys())):
+            raise not_for_all(apart, len(targets))
+        beside = replace(given, fields=fields)
+        its = [
+            _completed(joined(beside, Settings.of_target(target)), file.parent)
+            for target in targets
+        ]
+    first, *others = (
+        Profile(
+            name=name,
+            file=file,
+            target=Target(backend=target.backend, dist=target.dist, model=target.model),
+            settings=settings,
+        )
+        for target, settings in zip(targets, its, strict=True)
+    )
+    return replace(first, others=tuple(others))
 
 
 def _check_name(name: str) -> None:
@@ -206,14 +263,14 @@ def _value(key: str, value: object) -> object:
     )
 
 
-def _target(text: object) -> Target:
+def _targets(text: object) -> Sequence[Target]:
     if not isinstance(text, str):
         raise ConfigError("backend is missing", hint='write backend = "acme:model"')
     with told_by("backend"):
-        target = single(ConfigString.parse(text))
-        if target.profile is not None:
+        targets = ConfigString.parse(text).targets
+        if any(target.profile is not None for target in targets):
             raise _nested()
-    return target
+    return targets
 
 
 def _nested() -> ConfigError:

@@ -135,8 +135,7 @@ class Settings:
         for name in target.options:
             if name.startswith("proxy_") or name in NO_OPTIONS:
                 raise UnsupportedOptionError(
-                    f"{name} is no option of a config string",
-                    hint=f"write {name.removeprefix('proxy_')}" if "_" in name else None,
+                    f"{name} is no option of a config string", hint=_instead_of(name)
                 )
         settings = cls.of(target.options)
         fields = ProxyModelParameters.model_fields
@@ -205,6 +204,13 @@ def _empty(origin: Origin = ARGUMENT) -> Settings:
     return Settings(fields={}, defaults={}, options={}, clocks={}, origin=origin)
 
 
+def _instead_of(name: str) -> str | None:
+    """What to write for a name that a config string hasn't."""
+    if name == "timeouts":
+        return "timeout=30 is for the whole call; each clock is set by a keyword or in a profile"
+    return f"write {name.removeprefix('proxy_')}" if "_" in name else None
+
+
 def _twice(name: str) -> ConfigError:
     return ConfigError(f"{name} is given twice", hint="leave one of them out")
 
@@ -219,7 +225,12 @@ def _sorted(name: str, value: object) -> tuple[Part, Mapping[str, object]]:
     if isinstance(value, Timeouts):
         value = asdict(value)
     if not isinstance(value, Mapping):
-        raise ConfigError(f"{full} is a mapping, not a {type(value).__name__}")
+        raise ConfigError(
+            f"{full} is a mapping, not a {type(value).__name__}",
+            hint="name the clocks: {'total': 30}, or timeout=30 for the whole call alone"
+            if full == "timeouts"
+            else None,
+        )
     if full == "timeouts":
         _check_clocks(value)
         return _NESTED[full], value

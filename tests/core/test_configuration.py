@@ -75,7 +75,7 @@ WORDS = {
 LISTS = {"observers", "stop", "patch_id"}
 NUMBERS = {
     *("max_new_tokens", "context_len", "top_k", "seed", "max_context_size"),
-    *("retries", "concurrency", "requests_per_minute", "tokens_per_minute"),
+    *("retries", "concurrency", "requests_per_minute", "tokens_per_minute", "burst"),
 }
 FRACTIONS = {"temperature", "top_p", "presence_penalty", "frequency_penalty", "timeout", *CLOCKS}
 SECRETS = {"proxy_api_key", "proxy_api_secret", "redis_url"}

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -145,6 +146,49 @@ def test_a_plugin_that_cannot_tell_says_nothing() -> None:
     assert (told.request, len(told.refused), told.failures) == (None, 1, ())
 
 
+def test_each_target_of_a_fallback_is_explained() -> None:
+    """In the order in which they are asked; what is given for all is in each."""
+    messages: Iterator[dict[str, object]] = iter([{"role": "user", "content": "hello"}])
+    told = explain("spark:lite?top_k=3 | echo", messages, temperature=0.5)
+    (other,) = told.fallbacks
+    assert [each.backend for each in (told, other)] == ["spark", "echo"]
+    assert [each.values["temperature"].value for each in (told, other)] == [0.5, 0.5]
+    assert (told.values["top_k"].value, other.values["top_k"].value) == (3, None)
+    assert other.fallbacks == ()
+    assert told.request is not None
+    assert json.loads(json.dumps(told.to_dict()))["fallbacks"] == [
+        json.loads(json.dumps(other.to_dict()))
+    ]
+
+
+def test_each_target_of_a_profile_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its own options, and what stands beside them."""
+    file = tmp_path / "modelplug.toml"
+    text = "[profiles.prod]\nbackend = 'spark:lite?top_k=3 | echo:x'\ntemperature = 0.5\n"
+    file.write_text(text, encoding="utf-8")
+    monkeypatch.setenv("MODELPLUG_CONFIG", str(file))
+    told = explain("@prod")
+    (other,) = told.fallbacks
+    assert [(each.backend, each.model) for each in (told, other)] == [
+        ("spark", "lite"),
+        ("echo", "x"),
+    ]
+    assert [each.values["temperature"].value for each in (told, other)] == [0.5, 0.5]
+    assert (told.values["top_k"].value, other.values["top_k"].value) == (3, None)
+
+
+@pytest.mark.parametrize(
+    ("model", "asked"), [(None, "lite"), ("generalv3.5", "generalv3.5"), ("parrot", "lite")]
+)
+def test_a_model_is_asked_of_who_has_it(model: str | None, asked: str) -> None:
+    """Others are asked for their own, as a fallback does it."""
+    request = ModelRequest(messages="hello", model=model)
+    (other,) = explain("echo | spark:lite", request).fallbacks
+    assert json.loads(json.dumps(other.request))["message"]["parameter"]["chat"]["domain"] == asked
+
+
 def test_a_dict_that_json_can_hold() -> None:
     """For tools."""
     told = explain("spark?timeout=5&stop=a,b&patch_id=x", "hello", **ACCOUNT)
@@ -237,6 +281,14 @@ def test_policies_are_told_and_the_address_of_redis_is_not(monkeypatch: pytest.M
     assert CANARY not in repr(told) + repr(referred)
 
 
+@pytest.mark.parametrize("useless", [{"redis_url": "redis://x"}, {"burst": 2}])
+def test_what_is_about_a_rate_needs_one(useless: dict[str, Any]) -> None:
+    """Without one no client can be made, which is told."""
+    (failure,) = explain("echo", **useless).failures
+    assert "requests_per_minute" in failure
+    assert explain("echo?requests_per_minute=60", **useless).failures == ()
+
+
 FORMS: dict[str, Callable[[], object]] = {
     "redis": lambda: explain("echo", redis_url=CANARY, api_base=f"wss://x/?{CANARY}"),
     "mapping": lambda: explain({"backend": "echo", "api_key": CANARY}),
@@ -269,3 +321,13 @@ def test_the_old_form_is_explained_with_its_warning() -> None:
         told.values["model"].origin,
         told.values["model"].where,
     ) == ("argument", "model_name")
+
+
+def test_a_deadline_that_doesn_t_count_is_warned_of() -> None:
+    """As the first target has it for the whole call."""
+    for request in (None, "hi"):
+        told = explain("echo:a?timeout=7 | echo:b?timeout=0.5 | echo:c", request)
+        second, third = told.fallbacks
+        (warning,) = second.warnings
+        assert warning.startswith("its total (0.5 s) doesn't count")
+        assert (told.warnings, third.warnings) == ((), ())

@@ -19,6 +19,7 @@ from modelplug import (
     Event,
     InvalidCredentialError,
     MissingCredentialError,
+    ModelRequest,
     PluginContractError,
     ProxyLLMClient,
     ProxyLLMError,
@@ -109,6 +110,13 @@ def test_a_name_like_the_old_form_changes_nothing_else() -> None:
         ("echo|echo?dely=1", UnsupportedOptionError),
         ("echo?retries=-1", ConfigError),
         ("echo?retries=many", ConfigError),
+        ("echo?retries=true", ConfigError),
+        ("echo?concurrency=true", ConfigError),
+        ("echo?requests_per_minute=true", ConfigError),
+        ("echo?tokens_per_minute=true", ConfigError),
+        ("echo?timeout=true", ConfigError),
+        ("echo?timeout=1e400", ConfigError),
+        ({"backend": "echo", "retries": True}, ConfigError),
         ("echo?concurrency=0", ConfigError),
         ("echo?requests_per_minute=0", ConfigError),
         ("echo?breaker=perhaps", ConfigError),
@@ -165,6 +173,18 @@ def test_credentials_of_two_origins_are_not_mixed(
     assert "api_key came from one place: give api_app_id there too" in str(caught.value.hint)
 
 
+def test_the_variable_of_a_credential_that_is_missing_is_named(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the others came from the environment, it is the one to set."""
+    install(site, source=NEEDY)
+    monkeypatch.setenv("X_KEY", CANARY)
+    monkeypatch.delenv("X_APP", raising=False)
+    with pytest.raises(MissingCredentialError, match="api_app_id") as caught:
+        new_client("made-up")
+    assert str(caught.value.hint).startswith("api_key came from the environment: set X_APP too")
+
+
 @pytest.mark.parametrize(
     "bad",
     ["made-up?nonsense=1", "nowhere", "made-up", f"echo?api_key={CANARY}", f"echo?x={CANARY}"],
@@ -205,6 +225,8 @@ def test_observers_are_given_or_named(site: Path) -> None:
 
     assert len(events) == 3
     assert events == made_up.events
+    new_client("echo", observers=["watch"]).sync_generate("hi")
+    assert len(made_up.events) == 6
 
 
 def test_an_unknown_observer_is_refused() -> None:
@@ -309,6 +331,29 @@ def test_an_observer_has_to_be_callable(observer: object) -> None:
         new_client("echo", observers=[observer])  # type: ignore[list-item]
 
 
+@pytest.mark.parametrize(
+    ("given", "words", "hint"),
+    [
+        ({"observers": print}, "observers are a list", "observers=[...]"),
+        ({"observers": "watch"}, "observers are a list", "observers=[...]"),
+        ({"observers": [7]}, "an observer is a callable", "name of an installed one"),
+        ({"default_executor": "echo:b"}, "default_executor is an executor", "'one | other'"),
+        ({"timeouts": 3}, "timeouts is a mapping, not a int", "timeout=30"),
+        ({"backend": "echo?timeouts=3"}, "timeouts is no option", "timeout=30"),
+        ({"redis_url": "redis://x"}, "redis_url is for rates", "requests_per_minute"),
+        ({"tokens_per_minute": 9, "burst": 2}, "burst is for a rate", "requests_per_minute"),
+        ({"api_key": "k", "backend": "echo | echo"}, "api_key can't be for all", "environment"),
+    ],
+)
+def test_a_wrong_argument_is_told_with_what_to_write(
+    given: dict[str, Any], words: str, hint: str
+) -> None:
+    """As a typed error, when the client is made."""
+    with pytest.raises(ConfigError, match=words) as caught:
+        new_client(**{"backend": "echo", **given})
+    assert hint in str(caught.value.hint)
+
+
 def test_keywords_alone_make_a_client() -> None:
     """The config string may be a keyword like all else."""
     assert new_client(proxyllm_backend="echo").backend == "echo"
@@ -389,6 +434,39 @@ def test_several_targets_stand_under_either_name(name: str, *, as_mapping: bool)
         assert client.sync_generate("hi").served_by == "echo:other"
 
 
+@pytest.mark.parametrize("how", ["config", "keyword", "default", "one-of-several"])
+def test_a_profile_may_have_several_targets(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each with its own options, and what stands beside them is for all."""
+    file = tmp_path / "modelplug.toml"
+    file.write_text(
+        "default = 'prod'\n[profiles.prod]\n"
+        "backend = 'echo:a?retries=2&fail_after=0 | echo:b?breaker=true'\n"
+        "concurrency = 3\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("MODELPLUG_CONFIG", str(file))
+    made = {
+        "config": lambda: new_client("@prod"),
+        "keyword": lambda: new_client(profile="prod"),
+        "default": lambda: new_client(temperature=0.5),
+        "one-of-several": lambda: new_client("@prod | echo:c"),
+    }
+    with made[how]() as client:
+        assert isinstance(client, Fallback)
+        kinds = [layers(each) for each in client.clients]
+        assert [each.params.concurrency for each in client.clients[:2]] == [3, 3]
+        assert client.sync_generate("hi").served_by == "echo:b"
+    assert [kind[:-1] for kind in kinds[:2]] == [
+        ["Retry", "ConcurrencyLimit"],
+        ["Breaker", "ConcurrencyLimit"],
+    ]
+    assert len(kinds) == (3 if how == "one-of-several" else 2)
+    with pytest.raises(ConfigError, match="api_key can't be for all of 2 backends"):
+        new_client("@prod", api_key=CANARY)
+
+
 def test_what_is_for_all_targets_is_for_each() -> None:
     """Overrides that aren't one backend's own."""
     with new_client("echo:x | echo:y", retries=1, temperature=0.5) as client:
@@ -422,3 +500,42 @@ def test_observers_are_told_once_of_a_call_at_several() -> None:
         "FirstDelta",
         "CallFinished",
     ]
+
+
+@pytest.mark.parametrize(
+    ("config", "overrides", "told"),
+    [
+        ("echo:a | echo:b?timeout=0.5", {}, "total (0.5 s) doesn't count"),
+        ("echo:a?timeout=7 | echo:b?timeout=0.5", {}, "that of the first (7 s)"),
+        ("echo:a?timeout=7 | echo:b", {}, None),
+        ("echo:a | echo:b", {"timeout": 7}, None),
+        ("echo:a?timeout=7 | echo:b?timeout=7", {}, None),
+        ("echo:a | echo:b", {}, None),
+    ],
+)
+def test_a_deadline_that_doesn_t_count_is_told_of(
+    config: str, overrides: dict[str, Any], told: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A call has one for all its targets: that of the first."""
+    new_client(config, **overrides).close()
+    if told is None:
+        assert caplog.messages == []
+        return
+    (message,) = caplog.messages
+    assert message.startswith("echo:b comes after another, and its ")
+    assert told in message
+
+
+def test_the_deadlines_of_profiles_are_told_of_as_well(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each may have been right by itself."""
+    file = tmp_path / "modelplug.toml"
+    file.write_text(
+        "[profiles.a]\nbackend = 'echo:a'\ntimeouts = {total = 3}\n"
+        "[profiles.b]\nbackend = 'echo:b'\ntimeouts = {total = 4}\n"
+    )
+    monkeypatch.setenv("MODELPLUG_CONFIG", str(file))
+    with new_client("@a | @b") as client:
+        assert client.timeouts_of(ModelRequest(messages="hi")).total == 3
+    assert ["its total (4 s) doesn't count" in message for message in caplog.messages] == [True]

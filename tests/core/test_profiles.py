@@ -45,11 +45,17 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def failure(file: Path, text: str) -> ConfigError:
-    """What reading a file raises."""
+    """What is wrong with a file, or with the profile in it."""
     file.write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError) as caught:
-        read_profiles()
+        read_all()
     return caught.value
+
+
+def read_all() -> None:
+    """Read the file, and have its first profile that can't be raised."""
+    for fault in read_profiles().faults.values():
+        raise fault
 
 
 def test_everything_that_a_profile_may_say(file: Path) -> None:
@@ -121,7 +127,10 @@ INSIDE = {
     "seed = 1": "backend is missing",
     "backend = 1": "backend is missing",
     "backend = ''": "backend: config string, column 1",
-    "backend = 'a | b'": "several targets",
+    "backend = 'a | @b'": "can't name another",
+    "backend = 'a | b'\napi_key = 'env:KEY'": "api_key can't be for all of 2 backends",
+    "backend = 'a | b'\napi_base = 'wss://x'": "api_base can't be for all of 2 backends",
+    "backend = 'a | b?seed=1'\nseed = 1": "seed is given twice",
     "backend = '@other'": "can't name another",
     "backend = 'a'\nprofile = 'b'": "can't name another",
     "backend = 'a'\nproxyllm_backend = 'b'": "proxyllm_backend is given twice",
@@ -137,6 +146,7 @@ INSIDE = {
     "backend = 'a'\ntimeouts = { idle = 0 }": "Timeouts.idle",
     "backend = 'a'\ntimeouts = { idle = true }": "timeouts: idle: seconds",
     "backend = 'a'\ntemperature = 1979-05-27": "temperature",
+    "backend = 'a'\nobservers = 'log'": "observers: Input should be a list",
 }
 
 
@@ -209,6 +219,19 @@ def test_a_broken_file_is_an_error_for_every_client(
         new_client("echo")
     monkeypatch.setenv("MODELPLUG_CONFIG", "none")
     assert new_client("echo").backend == "echo"
+
+
+def test_a_profile_that_cannot_be_harms_none_but_its_own(file: Path) -> None:
+    """Others are served; whoever asks for it, or has it as the default, is told."""
+    text = "[profiles.good]\nbackend = 'echo'\n[profiles.bad]\nbackend = 'echo'\nseed = 'x'\n"
+    file.write_text(text, encoding="utf-8")
+    assert new_client("@good").sync_generate("hi").text == "hi"
+    assert new_client("echo").sync_generate("hi").text == "hi"
+    with pytest.raises(ConfigError, match="profile bad: "):
+        new_client("@bad")
+    file.write_text(f"default = 'bad'\n{text}", encoding="utf-8")
+    with pytest.raises(ConfigError, match="profile bad: "):
+        new_client("@good")
 
 
 def test_a_file_is_read_whenever_a_client_is_made(file: Path) -> None:

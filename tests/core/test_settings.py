@@ -173,7 +173,10 @@ SPELLED: Mapping[str, st.SearchStrategy[object]] = {
     **dict.fromkeys(("temperature", "top_p", "presence_penalty", "frequency_penalty"), numbers),
     **dict.fromkeys(("max_new_tokens", "context_len", "top_k", "seed"), counts),
     **dict.fromkeys(
-        ("max_context_size", "concurrency", "requests_per_minute", "tokens_per_minute"),
+        (
+            *("max_context_size", "concurrency"),
+            *("requests_per_minute", "tokens_per_minute", "burst"),
+        ),
         st.integers(1, 2**63),
     ),
     "retries": counts,

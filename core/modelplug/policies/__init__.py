@@ -27,23 +27,23 @@ from modelplug.attempt import Attempt, Ending
 from modelplug.opening import FailedAttempt, Opening
 from modelplug.policies.breaker import Breaker
 from modelplug.policies.budget import RetryBudget
-from modelplug.policies.circuit import Circuit, Limits
+from modelplug.policies.circuit import Circuit, CircuitLimits
 from modelplug.policies.concurrency import ConcurrencyLimit, Slots
-from modelplug.policies.fallback import ANOTHERS_TO_SERVE, Fallback, Pool
+from modelplug.policies.fallback import FALLBACK_ERRORS, Fallback, Pool
 from modelplug.policies.policy import Policy
 from modelplug.policies.retry import Backoff, Retry
 
 __all__ = [
-    "ANOTHERS_TO_SERVE",
+    "FALLBACK_ERRORS",
     "Attempt",
     "Backoff",
     "Breaker",
     "Circuit",
+    "CircuitLimits",
     "ConcurrencyLimit",
     "Ending",
     "FailedAttempt",
     "Fallback",
-    "Limits",
     "Opening",
     "Policy",
     "Pool",

@@ -10,7 +10,6 @@ from modelplug.errors import (
     DeadlineError,
     OverloadedError,
     ProtocolError,
-    ProxyLLMError,
     QueueTimeoutError,
     RateLimitError,
     ServerError,
@@ -60,36 +59,26 @@ class Breaker(Policy):
         """Open a call, if the target is worth asking."""
         circuit = self.circuit
         call = object()  # one is told from another by it
-        if not circuit.admit(call) and (self._refuses_alone or not opening.is_last_resort):
-            raise self._refusal()
+        if not circuit.admit(call):
+            if self._refuses_alone or not opening.is_last_resort:
+                raise self._refusal()
+            circuit.insist(call)
         try:
             attempt = await self.clients[0].open(request, opening)
-        except ProxyLLMError as error:
-            self._judge(call, error)
+        except BaseException as failure:
+            _judge(circuit, call, failure)
             raise
-        except BaseException:
-            circuit.ended(call)
-            raise
-        circuit.succeeded()
-        attempt.on_end(self._ended)
+        circuit.began(call)
+        attempt.on_end(lambda ending: _ended(circuit, call, ending))
         return attempt
 
-    def _ended(self, ending: Ending) -> None:
-        """An answer that had begun is over; only that it broke off says something new."""
-        if isinstance(ending, _DOWN) and not isinstance(ending, _OF_THE_CALLER):
-            self.circuit.broke_off()
-
-    def _judge(self, call: object, error: ProxyLLMError) -> None:
-        """What a failure says of the target."""
-        if isinstance(error, _BUSY) and error.retry_after:
-            self.circuit.cool_down(call, error.retry_after)
-        elif isinstance(error, _DOWN) and not isinstance(error, _OF_THE_CALLER):
-            self.circuit.failed(call)
-        else:
-            self.circuit.ended(call)
+    def close(self) -> None:
+        """Cut all open streams, and close the client; a circuit that is shared isn't kept."""
+        super().close()
+        self.circuit = Circuit()
 
     def _refusal(self) -> CircuitOpenError:
-        wait = self.circuit.wait()
+        wait = self.circuit.retry_after()
         return CircuitOpenError(
             "the backend keeps failing, and isn't asked for now",
             backend=self.backend,
@@ -97,3 +86,26 @@ class Breaker(Policy):
             retry_after=wait or None,
             hint="wait, or name another backend to fall back to",
         )
+
+
+def _ended(circuit: Circuit, call: object, ending: Ending) -> None:
+    """An answer that had begun is over: it broke off, or was as good as it had to be."""
+    if _speaks_against(ending):
+        circuit.failed(call)
+    else:
+        circuit.succeeded()
+
+
+def _judge(circuit: Circuit, call: object, failure: BaseException) -> None:
+    """What a failure says of the target."""
+    if isinstance(failure, _BUSY) and failure.retry_after:
+        circuit.cool_down(call, failure.retry_after)
+    elif _speaks_against(failure):
+        circuit.failed(call)
+    else:
+        circuit.ended(call)
+
+
+def _speaks_against(ending: Ending | BaseException) -> bool:
+    """Whether an end is the target's own trouble."""
+    return isinstance(ending, _DOWN) and not isinstance(ending, _OF_THE_CALLER)

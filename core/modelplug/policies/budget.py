@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+from modelplug.policies.forks import mind_forks
+
 __all__ = ["RetryBudget"]
 
 # As AWS's SDKs have them (the standard retry mode's token bucket), so that an outage is met by a
@@ -19,16 +21,23 @@ class RetryBudget:
 
     It is full at first. A retry takes from it, less where the service only asked to slow down;
     one that succeeds gives back what it took, and a call that succeeds at once gives a little.
-    So in the long run about a tenth as many retries as calls are made, and in an outage none.
+    So retries that help are as many as there is need of. Of those that don't there are ten in
+    an outage, or twenty where the service is only busy, and besides one for ten calls that
+    succeed at once.
 
     Args:
         capacity: how much it holds: ten retries, unless told otherwise.
     """
 
     def __init__(self, capacity: int = _CAPACITY) -> None:
-        self._lock = threading.Lock()
         self._capacity = capacity
-        self._left = capacity
+        self.begin_anew()
+        mind_forks(self)
+
+    def begin_anew(self) -> None:
+        """Be full, as at first."""
+        self._lock = threading.Lock()
+        self._left = self._capacity
 
     @property
     def left(self) -> int:
@@ -46,5 +55,9 @@ class RetryBudget:
 
     def succeeded(self, cost: int = 0) -> None:
         """Give back what the retry that succeeded had cost; 0 for a call's first attempt."""
+        self.give_back(cost or _EARNED)
+
+    def give_back(self, cost: int) -> None:
+        """Have what was taken for a retry that wasn't made, after all."""
         with self._lock:
-            self._left = min(self._capacity, self._left + (cost or _EARNED))
+            self._left = min(self._capacity, self._left + cost)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Executor
-from typing import NoReturn, Self
+from functools import wraps
+from typing import Any, NoReturn, Self, TypeAlias
 
-from modelplug.attempt import Attempt
+from modelplug.attempt import Attempt, guarded
 from modelplug.backend import Backend
 from modelplug.call import Call
 from modelplug.capabilities import Capabilities, ModelMetadata
 from modelplug.client import ProxyLLMClient, RequestLike
-from modelplug.errors import WrongUseError
+from modelplug.errors import PluginContractError, ProxyLLMError, WrongUseError
 from modelplug.messages import MessageConverter, MessageLike
 from modelplug.observers import Observer
 from modelplug.opening import Opening
@@ -22,6 +23,9 @@ from modelplug.timeouts import Timeouts
 from modelplug.tokens import TokenCount
 
 __all__ = ["Policy"]
+
+_Opens: TypeAlias = "Callable[[Any, ModelRequest, Opening], Awaitable[object]]"
+"""``open`` as somebody has written it."""
 
 
 class Policy(ProxyLLMClient):
@@ -36,11 +40,26 @@ class Policy(ProxyLLMClient):
 
     Args:
         clients: the clients that serve; at least one.
+
+    Raises:
+        WrongUseError: there is none, or one of them is no client.
     """
+
+    def __init_subclass__(cls, **arguments: object) -> None:
+        """Mind what a policy's ``open`` does, whoever has written it."""
+        super().__init_subclass__(**arguments)
+        if "open" in vars(cls):
+            cls.open = _minded(cls.open)  # type: ignore[method-assign]  # it stays what it is
 
     def __init__(self, *clients: ProxyLLMClient) -> None:
         if not clients:
             raise WrongUseError(f"{type(self).__name__} has no client", hint="give it one")
+        for client in clients:
+            if not isinstance(client, ProxyLLMClient):
+                raise WrongUseError(
+                    f"{type(self).__name__} is made around clients, not a {type(client).__name__}",
+                    hint="make each with new_client, and give them one by one, not in a list",
+                )
         first = clients[0]
         super().__init__(first.model_names, first.context_length, params=first.params)
         self.clients = clients
@@ -122,3 +141,43 @@ class Policy(ProxyLLMClient):
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"a {type(self).__name__} can't be pickled or copied: make another")
+
+
+def _minded(opens: _Opens) -> Callable[..., Coroutine[Any, Any, Attempt]]:
+    """A policy's ``open`` under the call's clock as a whole.
+
+    Its errors say who was to be asked. A bug in it is a PluginContractError that names it.
+    """
+
+    @wraps(opens)
+    async def minded(self: Policy, request: ModelRequest, opening: Opening) -> Attempt:
+        whose = f"the policy {type(self).__name__}"
+        try:
+            given = await guarded(opening.clock, lambda: opens(self, request, opening))
+        except ProxyLLMError as error:
+            error.complete(backend=self.backend, model=self.model_for(request))
+            raise
+        except Exception as error:
+            if opening.has_own_failure:
+                raise
+            bug = error
+        else:
+            if isinstance(given, Attempt):
+                return given
+            raise _no_attempt(given, whose)
+        try:
+            raise PluginContractError.blame(bug, doing=" in open", whose=whose)
+        finally:
+            del bug  # its traceback holds this frame: no cycle
+
+    return minded
+
+
+def _no_attempt(given: object, whose: str) -> PluginContractError:
+    """What is wrong with what a policy's ``open`` gave."""
+    if isinstance(given, Coroutine):
+        given.close()  # it will never be awaited
+    return PluginContractError(
+        f"{whose} gave a {type(given).__name__} where an Attempt belongs",
+        hint="'open' returns what 'open' of its client gave: look for 'return' and 'await'",
+    )

@@ -54,8 +54,9 @@ def answering(*answers: str) -> Iterator[ScriptedClient]:
     The app's configuration is read as ever, and the plugin's client made of it: so what is
     wrong fails, a request has its defaults, and what the model can't do is refused. But no
     credentials are needed, and nothing goes out. Ranges and formats that a plugin looks at only
-    when it asks its service are not looked at. Clients that were made before stay what they are,
-    and those that are made in the block stay with the script.
+    when it asks its service are not looked at. Retries that the app configures follow at once,
+    unless a failure of the script asks for a wait (``retry_after``). Clients that were made
+    before stay what they are, and those that are made in the block stay with the script.
 
     Args:
         answers: what the model says to the first calls, one each; afterwards it echoes. ``say``

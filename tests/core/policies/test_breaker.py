@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -25,7 +26,7 @@ from modelplug import (
     Timeouts,
     TotalTimeoutError,
 )
-from modelplug.policies import Breaker, Circuit, Fallback, Limits
+from modelplug.policies import Breaker, Circuit, CircuitLimits, Fallback
 from tests.support.scripted import (
     DIRECTIONS,
     Ask,
@@ -106,6 +107,39 @@ def test_only_the_target_s_own_faults_count(error: type[Exception], counts: bool
     assert breaker.circuit.state == ("open" if counts else "closed")
 
 
+def test_an_answer_to_the_last_resort_ends_the_rest() -> None:
+    """Others are let through from then on, too, wherever they come from."""
+    client = AsyncTurns(*[[ConnectError]] * 5, ANSWER)
+    breaker = Breaker(client)
+    failing(breaker, 5)
+    states: list[str] = [breaker.circuit.state]
+    assert breaker.sync_generate("hi").text == "a"
+    assert [*states, breaker.circuit.state] == ["open", "closed"]
+
+
+def test_a_provider_is_not_told_of_attempts_that_it_never_saw() -> None:
+    """The breaker refused the first target; the second one's is the first there is."""
+    second = AsyncScripted(*ANSWER)
+    circuit = Circuit(CircuitLimits(failures=1))
+    circuit.failed(object())
+    output = Fallback(Breaker(AsyncScripted(), circuit=circuit), second).sync_generate("hi")
+    assert (len(output.attempts), [call.attempt for call in second.calls]) == (1, [1])
+
+
+@pytest.mark.parametrize("hint", ["5", float("nan"), [1]])
+def test_a_hint_that_is_none_keeps_no_probe(hint: object) -> None:
+    """A plugin passes on a header as it came: the next call may show that the target is back."""
+    time = [0.0]
+    busy = RateLimitError("x", retry_after=hint)  # type: ignore[arg-type]  # on purpose
+    client = AsyncTurns(*[[ConnectError]] * 5, [busy], ANSWER)
+    breaker = Breaker(client, circuit=Circuit(now=lambda: time[0]), refuse_alone=True)
+    failing(breaker, 5)
+    time[0] = 100
+    with pytest.raises(RateLimitError):
+        breaker.sync_generate("hi")
+    assert breaker.sync_generate("hi").text == "a"
+
+
 @pytest.mark.parametrize("how", ["cancel", "aclose", "client"])
 def test_calls_that_are_left_never_count(how: str) -> None:
     """However many: the caller's haste is no fault of the target."""
@@ -134,10 +168,37 @@ def test_calls_that_are_left_never_count(how: str) -> None:
 
 
 def test_answers_that_break_off_count() -> None:
-    """They had begun, but a target that never ends one is down."""
-    breaker = Breaker(AsyncScripted(Delta("a"), ConnectError))
-    failing(breaker, 20)
-    assert breaker.circuit.state == "open"
+    """They had begun, but a target that ends five in a row in their midst is down."""
+    client = AsyncScripted(Delta("a"), ConnectError)
+    breaker = Breaker(client, refuse_alone=True)
+    failing(breaker, 4)
+    assert breaker.circuit.state == "closed"
+    failing(breaker, 3)
+    assert (breaker.circuit.state, len(client.calls)) == ("open", 5)
+
+
+@pytest.mark.parametrize("how", ["finished", "closed", "dropped"])
+@pytest.mark.filterwarnings("ignore:a model stream was dropped:ResourceWarning")
+def test_an_answer_that_was_good_as_far_as_it_was_read_ends_a_row(how: str) -> None:
+    """At its end, or where its caller has left in the midst of it."""
+
+    async def main() -> str:
+        circuit = Circuit()
+        for _ in range(3):
+            for _ in range(4):
+                with pytest.raises(ConnectError):
+                    await Breaker(AsyncScripted(ConnectError), circuit=circuit).generate("hi")
+            stream = Breaker(AsyncScripted(*ANSWER), circuit=circuit).generate_stream("hi")
+            await anext(stream)
+            if how == "finished":
+                assert (await anext(stream)).final
+            elif how == "closed":
+                await stream.aclose()
+            del stream
+            gc.collect()
+        return circuit.state
+
+    assert asyncio.run(main()) == "closed"
 
 
 def test_a_rate_limit_is_a_pause() -> None:
@@ -166,7 +227,7 @@ def test_one_of_a_thousand_calls_is_the_probe(answers: bool) -> None:
 
     async def main() -> tuple[int, int, str]:
         loop = asyncio.get_running_loop()
-        circuit = Circuit(Limits(failures=1), now=loop.time, chance=lambda: 0.5)
+        circuit = Circuit(CircuitLimits(failures=1), now=loop.time, jitter=lambda: 0.5)
         client = AsyncTurns(
             [ConnectError], [lambda: asyncio.sleep(1), *(ANSWER if answers else [ConnectError])]
         )
@@ -187,7 +248,7 @@ def test_a_cancelled_probe_is_followed_by_another() -> None:
 
     async def main() -> tuple[int, str]:
         loop = asyncio.get_running_loop()
-        circuit = Circuit(Limits(failures=1), now=loop.time, chance=lambda: 0.5)
+        circuit = Circuit(CircuitLimits(failures=1), now=loop.time, jitter=lambda: 0.5)
         slow: list[object] = [lambda: asyncio.sleep(30), *ANSWER]
         client = AsyncTurns(slow, [ConnectError], slow, [*ANSWER])
         breaker = Breaker(client, circuit=circuit, refuse_alone=True)

@@ -26,6 +26,15 @@ def test_a_retry_that_succeeds_costs_nothing() -> None:
     assert budget.left == 100
 
 
+def test_what_no_retry_was_made_for_is_given_back() -> None:
+    """As much as was taken, and never more than it holds."""
+    budget = RetryBudget()
+    taken = [budget.take(throttled=throttled) or 0 for throttled in (False, True)]
+    for cost in (*taken, 10):
+        budget.give_back(cost)
+    assert (taken, budget.left) == ([10, 5], 100)
+
+
 def test_successes_fill_it_slowly() -> None:
     """Ten calls that succeed at once earn one retry."""
     budget = RetryBudget(10)

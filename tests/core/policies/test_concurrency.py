@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import threading
 import warnings
@@ -41,6 +42,27 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
+def test_a_loop_that_is_closed_leaves_the_queue() -> None:
+    """Calls that waited there when it was can't go on, and are in nobody's way."""
+    slots = Slots(1, queue=2)
+    place, limited = slots.take(), ConcurrencyLimit(sleeping(), slots)
+    left = []
+    for _ in range(2):
+        loop = asyncio.new_event_loop()
+        left.append(loop.create_task(limited.generate("hi")))
+        loop.run_until_complete(settled())
+        loop.close()
+    assert slots.waiting == 2
+    waiting = slots.take()
+    slots.give_back(place)
+    assert (waiting.done(), slots.taken, slots.waiting) == (True, 1, 0)
+    for task in left:
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # it is, on purpose
+        with contextlib.suppress(RuntimeError):  # there is no loop any more
+            task.get_coro().close()
+    assert slots.taken == 1
+
+
 def test_a_call_that_leaves_the_queue_had_begun() -> None:
     """For its observers: a beginning and an end, though nobody was asked."""
 
@@ -61,11 +83,30 @@ def test_a_call_that_leaves_the_queue_had_begun() -> None:
 
 
 class TestSlots:
-    @pytest.mark.parametrize(("limit", "queue"), [(0, None), (1, -1)])
+    @pytest.mark.parametrize(
+        ("limit", "queue"),
+        [(0, None), (1, -1), (2.5, None), (True, None), ("3", None), (1, 0.5), (1, True)],
+    )
     def test_impossible_limits_are_refused(self, limit: int, queue: int | None) -> None:
         """There is room for one at least."""
         with pytest.raises(ValueError, match="at least"):
             Slots(limit, queue=queue)
+        if queue is None:
+            with pytest.raises(ValueError, match="at least"):
+                ConcurrencyLimit(AsyncScripted(), limit)
+
+    def test_who_is_gone_waits_no_more(self) -> None:
+        """Its place in the queue is another's, and room that comes free is never its own."""
+        slots = Slots(1, queue=2)
+        first = slots.take()
+        gone = [slots.take(is_gone=lambda: True) for _ in range(2)]
+        second = slots.take()
+        assert (slots.waiting, slots.taken) == (1, 1)
+        third = slots.take(is_gone=lambda: True)
+        slots.give_back(first)
+        slots.give_back(second)
+        states = [each.done() for each in (*gone, second, third)]
+        assert (states, slots.taken, slots.waiting) == ([False, False, True, False], 0, 0)
 
     def test_a_full_queue_refuses_at_once(self) -> None:
         """Twice as many wait as have room."""
@@ -160,6 +201,7 @@ def test_a_call_waits_as_long_as_its_queue_allows() -> None:
         with pytest.raises(QueueTimeoutError) as caught:
             await limited.generate(ModelRequest(messages="hi", timeout=Timeouts(queue=7)))
         assert caught.value.sent == "no"
+        assert "call less at once" in str(caught.value.hint)
         at = asyncio.get_running_loop().time()
         waiting = limited.slots.waiting
         first.cancel()

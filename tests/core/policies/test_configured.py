@@ -11,6 +11,7 @@ from modelplug import ConfigError, Delta, Finish, MissingDependencyError, ProxyM
 from modelplug.policies import Breaker, ConcurrencyLimit, Policy, Retry
 from modelplug.policies.configured import with_policies
 from modelplug.policies.rate import RateLimit
+from modelplug.policies.sharedrate import SharedGate
 from tests.support.leaks import our_locals
 from tests.support.redis import redis_server
 from tests.support.scripted import AsyncScripted
@@ -63,6 +64,16 @@ def test_numbers_reach_the_policies() -> None:
     assert (around.retries, limit.slots.limit) == (7, 3)
 
 
+def test_a_burst_is_that_of_the_rate_of_calls() -> None:
+    """Of this process, or of all; tokens have that of their minute."""
+    for address in ({}, {"redis_url": "redis://127.0.0.1:1/0"}):
+        asked = {"requests_per_minute": 120, "burst": 2, "tokens_per_minute": 900, **address}
+        around = with_policies(AsyncScripted(), ProxyModelParameters.model_validate(asked))
+        assert isinstance(around, RateLimit)
+        gates = [around._requests, around._tokens]
+        assert [gate.burst for gate in gates if gate is not None] == [2, 900]
+
+
 def test_a_shared_rate_is_kept_under_the_account_s_name() -> None:
     """Two clients of one key share it, another key has its own; Redis never sees a key."""
     with redis_server() as server:
@@ -87,7 +98,29 @@ def test_a_shared_rate_is_kept_under_the_account_s_name() -> None:
     assert all(key.startswith("modelplug:rate:acme:") for key in keys)
 
 
-@pytest.mark.parametrize("url", [f"http://:{PASSWORD}@x", f"redis://:{PASSWORD}@x:port/0", "x"])
+def test_both_rates_are_kept_by_one_client_of_redis() -> None:
+    """Which goes with them."""
+    params = ProxyModelParameters(
+        requests_per_minute=60, tokens_per_minute=60, redis_url="redis://127.0.0.1:1/0"
+    )
+    around = with_policies(AsyncScripted(Finish()), params)
+    assert isinstance(around, RateLimit)
+    requests, tokens = around._requests, around._tokens
+    assert isinstance(requests, SharedGate)
+    assert isinstance(tokens, SharedGate)
+    assert (requests._redis, requests._closes, tokens._closes) == (tokens._redis, True, True)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://:{PASSWORD}@x",
+        f"redis://:{PASSWORD}@x:port/0",
+        "x",
+        f"redis://:{PASSWORD}@x/0?foo=1",
+        f"redis://:{PASSWORD}@h..st/0",
+    ],
+)
 def test_an_address_that_is_none_is_refused_unseen(url: str) -> None:
     """Neither the error nor its frames show it."""
     params = ProxyModelParameters(requests_per_minute=60, redis_url=url)

@@ -15,6 +15,7 @@ from modelplug import (
     AttemptFailed,
     AuthenticationError,
     BadRequestError,
+    CallFinished,
     CallStarted,
     CircuitOpenError,
     ClientClosedError,
@@ -26,8 +27,10 @@ from modelplug import (
     Event,
     FailedAttempt,
     Finish,
+    FirstDelta,
     IdleTimeoutError,
     LifecycleError,
+    LocalLimitError,
     ModelRequest,
     OverloadedError,
     ProxyLLMClient,
@@ -41,7 +44,20 @@ from modelplug import (
     TruncatedStreamError,
     WrongUseError,
 )
-from modelplug.policies import Backoff, Breaker, Fallback, Pool, Retry
+from modelplug.attempt import Attempt
+from modelplug.opening import Opening
+from modelplug.policies import (
+    Backoff,
+    Breaker,
+    Circuit,
+    CircuitLimits,
+    ConcurrencyLimit,
+    Fallback,
+    Policy,
+    Pool,
+    Retry,
+    Slots,
+)
 from tests.support.scripted import (
     DIRECTIONS,
     Ask,
@@ -373,3 +389,91 @@ def test_turns_of_a_retry_within() -> None:
     fallback = Fallback(Retry(first, retries=1, backoff=Backoff(base=0)), named("b"))
     final = fallback.sync_generate("hi")
     assert (final.text, len(final.attempts), final.served_by) == ("b", 2, "b:scripted")
+
+
+def test_a_pool_asks_all_for_the_model_that_is_asked_for() -> None:
+    """They have the same ones, also where they don't tell: a service may have more than it names.
+
+    A fallback asks another one for its own.
+    """
+    models = {}
+    for kind in (Pool, Fallback):
+        clients = [named("a", ServerError), named("b")]
+        asking = kind(*clients)
+        for _ in range(2):
+            asking.sync_generate(ModelRequest(messages="hi", model="big"))
+        models[kind] = [each.model for client in clients for each in client.requests]
+    assert models == {Pool: ["big"] * 3, Fallback: ["big", "big", "scripted", "scripted"]}
+
+
+@pytest.mark.parametrize("on", ["ServerError", ServerError, ["x"], [KeyError], 5], ids=repr)
+@pytest.mark.parametrize("kind", [Fallback, Pool])
+def test_what_are_no_kinds_of_errors_is_refused_at_once(kind: type[Fallback], on: object) -> None:
+    """Rather than by the first call that fails."""
+    with pytest.raises(ValueError, match="on is a list of kinds of ProxyLLMError"):
+        kind(named("a"), on=on)  # type: ignore[arg-type]  # on purpose
+
+
+def opened() -> Circuit:
+    """A circuit that is open."""
+    circuit = Circuit(CircuitLimits(failures=1), now=lambda: 0.0)
+    circuit.failed(object())
+    return circuit
+
+
+def full() -> Slots:
+    """Room for one that is taken, and nobody may wait."""
+    slots = Slots(1, queue=0)
+    slots.take()
+    return slots
+
+
+class Refusing(Policy):
+    """A limit of one's own."""
+
+    async def open(self, request: ModelRequest, opening: Opening) -> Attempt:
+        """Not today."""
+        raise LocalLimitError("not today")
+
+
+SKIPPED: dict[str, Callable[[ProxyLLMClient], Policy]] = {
+    "circuit": lambda client: Breaker(client, circuit=opened()),
+    "queue": lambda client: ConcurrencyLimit(client, full()),
+    "own": Refusing,
+    "own, within": lambda client: Retry(Refusing(client)),
+}
+
+
+@pytest.mark.parametrize("skip", SKIPPED.values(), ids=SKIPPED.keys())
+@pytest.mark.parametrize("model", [None, "large"])
+def test_who_was_skipped_is_named(
+    skip: Callable[[ProxyLLMClient], Policy], model: str | None
+) -> None:
+    """By the limits of this side; observers hear first that the call began."""
+    events: list[Event] = []
+    first = named("a")
+    first.model_names = ("small", "large")
+    first.observers = (events.append,)
+    with Fallback(skip(first), named("b")) as client:
+        output = client.sync_generate(ModelRequest(messages="hi", model=model))
+    (failed,) = output.attempts
+    assert isinstance(failed, FailedAttempt)
+    expected = ("a", model or "small")
+    assert expected == (failed.backend, failed.model)
+    assert expected == (failed.error.backend, failed.error.model)
+    kinds = [type(event) for event in events]
+    assert kinds == [CallStarted, AttemptFailed, FirstDelta, CallFinished]
+    assert [expected] * 2 == [(each.backend, each.model) for each in events[:2]]
+    assert {(each.backend, each.model) for each in events[2:]} == {("b", "scripted")}
+
+
+def test_the_second_one_that_is_skipped_is_named() -> None:
+    """And not the one before, whom the answer had been expected of."""
+    events: list[Event] = []
+    first, second = named("a", ServerError), named("b")
+    first.observers = (events.append,)
+    clients = first, Breaker(second, circuit=opened()), named("c")
+    attempts = Fallback(*clients).sync_generate("hi").attempts
+    told = [event for event in events if isinstance(event, AttemptFailed)]
+    for each in (attempts, told):
+        assert [(it.backend, it.model) for it in each] == [("a", "scripted"), ("b", "scripted")]  # type: ignore[attr-defined]  # all have them

@@ -162,7 +162,7 @@ def test_whoever_leaves_leaves_no_socket(upstream: WebSocketUpstream, how: str, 
         inner = client_of(upstream)
         inner.observers = (lambda event: failed.set() if "AttemptFailed" in repr(event) else None,)
         backoff = Backoff(throttled=0 if where == "attempt" else 8)
-        client = Retry(ConcurrencyLimit(inner, 1), backoff=backoff, chance=lambda: 1.0)
+        client = Retry(ConcurrencyLimit(inner, 1), backoff=backoff, jitter=lambda: 1.0)
         stream = client.generate_stream("hi")
         task = asyncio.ensure_future(anext(stream))
         await failed.wait()

@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from modelplug import (
+    CallFailed,
+    CallStarted,
     Capabilities,
     ClientClosedError,
     Delta,
+    Event,
     Finish,
+    LifecycleError,
+    MessageConverter,
+    ModelMessage,
+    ModelMetadata,
     ModelRequest,
+    PluginContractError,
     ProxyLLMClient,
+    ProxyLLMError,
     ProxyModelParameters,
+    ServerError,
     Timeouts,
+    TotalTimeoutError,
     WrongUseError,
 )
+from modelplug.attempt import Attempt, DeltaStream, Pieces
 from modelplug.call import Call
+from modelplug.opening import Opening
 from modelplug.policies import Breaker, ConcurrencyLimit, Fallback, Policy, Pool, Retry
 from modelplug.policies.rate import LocalGate, RateLimit
 from tests.support.scripted import DIRECTIONS, Ask, AsyncScripted, BlockingScripted, ScriptedClient
+from tests.support.virtual import run_virtually
 
 POLICIES: dict[str, Callable[[ProxyLLMClient], Policy]] = {
     "Retry": Retry,
@@ -164,3 +179,189 @@ def test_one_of_one_s_own_takes_a_method() -> None:
 
     assert Logged(AsyncScripted(Delta("a"), Finish())).sync_generate("hi").text == "a"
     assert opened == ["scripted"]
+
+
+@pytest.mark.parametrize("given", ["echo", [AsyncScripted()]], ids=["text", "list"])
+def test_a_policy_is_made_around_clients(given: object) -> None:
+    """A config string isn't one, nor is a list of them."""
+    with pytest.raises(WrongUseError, match="around clients, not a ") as caught:
+        Fallback(given)  # type: ignore[arg-type]
+    assert "one by one" in str(caught.value.hint)
+
+
+def around(opens: Callable[..., object], client: ProxyLLMClient | None = None) -> Policy:
+    """A policy of one's own, called Mine, that opens as it is told."""
+    mine = type("Mine", (Policy,), {"open": opens})
+    policy: Policy = mine(client or AsyncScripted(Delta("a"), Finish()))
+    return policy
+
+
+async def forgets_return(self: Policy, request: ModelRequest, opening: Opening) -> None:
+    """As one does."""
+    await self.clients[0].open(request, opening)
+
+
+async def forgets_await(self: Policy, request: ModelRequest, opening: Opening) -> object:
+    """As one does."""
+    return self.clients[0].open(request, opening)
+
+
+async def has_a_bug(self: Policy, request: ModelRequest, opening: Opening) -> None:
+    """Before anybody is asked."""
+    raise RuntimeError("of its own")
+
+
+async def fails_late(self: Policy, request: ModelRequest, opening: Opening) -> None:
+    """Once the answer has begun."""
+    await self.clients[0].open(request, opening)
+    raise RuntimeError("of its own")
+
+
+BUGS: dict[str, tuple[Callable[..., object], str]] = {
+    "return": (forgets_return, "the policy Mine gave a NoneType where an Attempt belongs"),
+    "await": (forgets_await, "the policy Mine gave a coroutine where an Attempt belongs"),
+    "raises": (has_a_bug, "the policy Mine raised RuntimeError in open"),
+    "late": (fails_late, "the policy Mine raised RuntimeError in open"),
+}
+
+
+@pytest.mark.parametrize("nested", [False, True], ids=["outermost", "within"])
+@pytest.mark.parametrize(("opens", "told"), BUGS.values(), ids=BUGS.keys())
+def test_a_bug_in_one_of_one_s_own_is_named(
+    opens: Callable[..., object], told: str, nested: bool
+) -> None:
+    """Whatever is around it; observers hear that the call failed, and nothing is held on to."""
+    events: list[Event] = []
+    client = AsyncScripted(Delta("a"), Finish())
+    client.observers = (events.append,)
+    limited = ConcurrencyLimit(client, 1)
+    policy = around(opens, limited)
+    with pytest.raises(PluginContractError) as caught:
+        (Fallback(Retry(policy)) if nested else policy).sync_generate("hi")
+    assert told == caught.value.message
+    assert [CallStarted, CallFailed] == [type(event) for event in events]
+    assert limited.slots.taken == 0
+
+
+def test_what_a_converter_raises_is_no_policy_s_fault() -> None:
+    """It reaches the caller as it is."""
+
+    class Mine(MessageConverter):
+        def convert(
+            self, messages: Sequence[ModelMessage], metadata: ModelMetadata | None = None
+        ) -> Sequence[ModelMessage]:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        Retry(AsyncScripted(Finish())).sync_generate("hi", Mine())
+
+
+async def sleeps_before(self: Policy, request: ModelRequest, opening: Opening) -> Attempt:
+    """By itself."""
+    await asyncio.sleep(60)
+    return await self.clients[0].open(request, opening)
+
+
+async def sleeps_between(self: Policy, request: ModelRequest, opening: Opening) -> Attempt:
+    """After a wait that was under the clock."""
+    await opening.pause(1)
+    await asyncio.sleep(60)
+    return await self.clients[0].open(request, opening)
+
+
+async def sleeps_after(self: Policy, request: ModelRequest, opening: Opening) -> Attempt:
+    """When the answer has begun."""
+    attempt = await self.clients[0].open(request, opening)
+    await asyncio.sleep(60)
+    return attempt
+
+
+async def swallows(self: Policy, request: ModelRequest, opening: Opening) -> Attempt:
+    """What ends the call, and goes on."""
+    with contextlib.suppress(ProxyLLMError):
+        await opening.pause(60)
+    await asyncio.sleep(60)
+    return await self.clients[0].open(request, opening)
+
+
+SLEEPERS = [sleeps_before, sleeps_between, sleeps_after, swallows]
+
+
+@pytest.mark.parametrize("opens", SLEEPERS)
+@pytest.mark.parametrize("nested", [False, True], ids=["outermost", "within"])
+def test_the_deadline_ends_whatever_a_policy_does(
+    opens: Callable[..., object], nested: bool
+) -> None:
+    """Also what it waits for by itself; what it held is given back."""
+
+    async def main() -> tuple[float, int]:
+        limited = ConcurrencyLimit(AsyncScripted(Delta("a"), Finish()), 1)
+        mine = around(opens, limited)
+        request = ModelRequest(messages="hi", timeout=3)
+        with pytest.raises(TotalTimeoutError) as caught:
+            await (Fallback(Retry(mine)) if nested else mine).generate(request)
+        assert caught.value.limit == 3
+        assert asyncio.current_task().cancelling() == 0  # type: ignore[union-attr]  # this one
+        return asyncio.get_running_loop().time(), limited.slots.taken
+
+    assert run_virtually(main()) == (3, 0)
+
+
+@pytest.mark.parametrize("opens", SLEEPERS)
+@pytest.mark.parametrize("how", ["cancel", "aclose", "client"])
+def test_leaving_ends_whatever_a_policy_does(opens: Callable[..., object], how: str) -> None:
+    """At once, and with the right end."""
+
+    async def main() -> tuple[object, float, int]:
+        limited = ConcurrencyLimit(AsyncScripted(Delta("a"), Finish()), 1)
+        mine = around(opens, limited)
+        stream = mine.generate_stream("hi")
+        task = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(2)
+        if how == "cancel":
+            task.cancel()
+        elif how == "aclose":
+            await stream.aclose()
+        else:
+            await mine.aclose()
+        (gone,) = await asyncio.gather(task, return_exceptions=True)
+        return type(gone), asyncio.get_running_loop().time(), limited.slots.taken
+
+    kinds = {"cancel": asyncio.CancelledError, "aclose": LifecycleError}
+    assert run_virtually(main()) == (kinds.get(how, ClientClosedError), 2, 0)
+
+
+class Untidy:
+    """Pieces of one who fails, and then takes its time."""
+
+    def __init__(self) -> None:
+        self.cleaned_at = 0.0
+
+    def __aiter__(self) -> Untidy:
+        return self
+
+    async def __anext__(self) -> Pieces:
+        await asyncio.sleep(2.5)
+        raise ServerError("x")
+
+    async def aclose(self) -> None:
+        """Clean up."""
+        await asyncio.sleep(0.9)
+        self.cleaned_at = asyncio.get_running_loop().time()
+
+
+def test_a_clean_up_between_attempts_has_its_second() -> None:
+    """The deadline that comes meanwhile doesn't cut it short, and ends the call after it."""
+    untidy = Untidy()
+
+    class Failing(AsyncScripted):
+        def stream_deltas(self, *_: object) -> DeltaStream:  # type: ignore[override]  # no generator
+            return untidy
+
+    async def main() -> float:
+        client = Fallback(Failing(Finish()), AsyncScripted(lambda: asyncio.sleep(60)))
+        with pytest.raises(TotalTimeoutError):
+            await client.generate(ModelRequest(messages="hi", timeout=3))
+        return asyncio.get_running_loop().time()
+
+    assert (run_virtually(main()), untidy.cleaned_at) == (3.4, 3.4)

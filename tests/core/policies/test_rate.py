@@ -17,13 +17,16 @@ from modelplug import (
     Finish,
     LifecycleError,
     ModelRequest,
+    QueueTimeoutError,
     RateGateError,
     ServerError,
     Timeouts,
     TokenCount,
     TotalTimeoutError,
     Usage,
+    WrongUseError,
 )
+from modelplug.policies import Retry
 from modelplug.policies.rate import LocalGate, RateLimit
 from tests.support.scripted import AsyncScripted, AsyncTurns
 from tests.support.virtual import run_virtually
@@ -51,6 +54,13 @@ class Heavy(AsyncTurns):
         return TokenCount(n=n, exact=True, method="characters")
 
 
+def test_a_number_is_no_gate() -> None:
+    """It is refused when the limit is made, with what is meant instead."""
+    with pytest.raises(WrongUseError, match="by a gate, not a int") as caught:
+        RateLimit(AsyncTurns(), requests=5)  # type: ignore[arg-type]
+    assert "LocalGate" in str(caught.value.hint)
+
+
 class TestLocalGate:
     @pytest.mark.parametrize(("a_minute", "burst"), [(0, None), (-1, None), (1, 0)])
     def test_impossible_rates_are_refused(self, a_minute: int, burst: int | None) -> None:
@@ -71,7 +81,7 @@ class TestLocalGate:
         gate = LocalGate(a_minute, burst=burst, now=lambda: now)
         for pause, units in calls:
             now += pause
-            if asyncio.run(gate.wait(units)) == 0:
+            if asyncio.run(gate.acquire(units)) == 0:
                 passed.append((now, min(units, burst)))
         for i, (since, _) in enumerate(passed):
             total = sum(units for _, units in passed[i:])
@@ -84,11 +94,45 @@ class TestLocalGate:
         """What is told is enough, and not much more."""
         now = 0.0
         gate = LocalGate(a_minute, burst=burst, now=lambda: now)
-        assert asyncio.run(gate.wait(burst)) == 0
-        seconds = asyncio.run(gate.wait(units))
+        assert asyncio.run(gate.acquire(burst)) == 0
+        seconds = asyncio.run(gate.acquire(units))
         assert seconds == pytest.approx(min(units, burst) * 60 / a_minute, rel=0.01, abs=0.01)
         now += seconds
-        assert asyncio.run(gate.wait(units)) == 0
+        assert asyncio.run(gate.acquire(units)) == 0
+
+    @given(
+        charges=st.lists(st.integers(1, 60), max_size=5),
+        burst=st.integers(30, 60),
+        idle=st.floats(0, 100),
+    )
+    def test_what_is_charged_beyond_the_burst_is_owed(
+        self, charges: list[int], burst: int, idle: float
+    ) -> None:
+        """All of it: it is made up for by the time that passes, a unit a second here."""
+        now = 0.0
+        gate = LocalGate(60, burst=burst, now=lambda: now)
+        for units in charges:
+            gate.charge(units)
+        now += idle
+        left = min(burst, burst - sum(charges) + idle)
+        assert asyncio.run(gate.acquire(1)) == pytest.approx(max(0, 1 - left), abs=0.01)
+
+    def test_no_more_is_owed_than_ten_bursts(self) -> None:
+        """A service's figure that is no possible one doesn't shut it for ever."""
+        gate = LocalGate(60, burst=10, now=lambda: 0.0)
+        for _ in range(3):
+            gate.charge(10**18)
+        assert asyncio.run(gate.acquire(1)) == pytest.approx(91)
+
+    @pytest.mark.parametrize("units", [5, 10, 10**18])
+    def test_what_is_given_back_may_pass_again(self, units: int) -> None:
+        """Up to the burst and no further."""
+        gate = LocalGate(60, burst=10, now=lambda: 0.0)
+        assert asyncio.run(gate.acquire(10)) == 0
+        gate.charge(-units)
+        passing = min(units, 10)
+        waits = [asyncio.run(gate.acquire(1)) for _ in range(passing + 1)]
+        assert [*[0.0] * passing, 1.0] == waits
 
     def test_threads_share_it(self) -> None:
         """Ten pass, whoever asks."""
@@ -96,7 +140,7 @@ class TestLocalGate:
         waits: list[float] = []
 
         def ask() -> None:
-            waits.extend(asyncio.run(gate.wait(1)) for _ in range(10))
+            waits.extend(asyncio.run(gate.acquire(1)) for _ in range(10))
 
         threads = [threading.Thread(target=ask) for _ in range(4)]
         for thread in threads:
@@ -136,11 +180,11 @@ def test_the_queue_s_limit_is_for_all_turns_together() -> None:
     """Whoever is overtaken again and again doesn't wait for ever."""
 
     async def main() -> float:
-        class Slow:
-            async def wait(self, units: int) -> float:
+        class Slow(LocalGate):
+            async def acquire(self, units: int) -> float:
                 return 4.0
 
-        limited = RateLimit(AsyncScripted(Finish()), requests=Slow())
+        limited = RateLimit(AsyncScripted(Finish()), requests=Slow(1))
         with pytest.raises(RateGateError):
             await limited.generate(ModelRequest(messages="hi", timeout=Timeouts(queue=10)))
         return asyncio.get_running_loop().time()
@@ -193,36 +237,47 @@ def test_whoever_leaves_at_the_gate_leaves_nothing(how: str) -> None:
 
 
 class Counting:
-    """A gate that lets all pass, and notes how much."""
+    """A gate that lets all pass, and notes how much, and what is charged besides."""
 
-    def __init__(self) -> None:
+    def __init__(self, burst: int = 10**9) -> None:
+        self.burst = burst
         self.asked: list[int] = []
+        self.charged: list[int] = []
+        self.closed = 0
 
-    async def wait(self, units: int) -> float:
+    async def acquire(self, units: int) -> float:
         """Nothing to wait for."""
         self.asked.append(units)
         return 0.0
 
+    def charge(self, units: int) -> None:
+        """Noted."""
+        self.charged.append(units)
+
+    def close(self) -> None:
+        """Noted."""
+        self.closed += 1
+
 
 def test_tokens_are_estimated_and_settled() -> None:
-    """What a call cost beyond its estimate, the next one pays, and gets what it cost less."""
+    """What a call cost beyond its estimate is charged at its end, and what it cost less is not."""
 
-    async def main() -> list[int]:
+    async def main() -> Counting:
         tokens = Counting()
-        client = Heavy(*spending(50, 10, 2, 2).steps)
+        client = Heavy(*spending(50, 10, 2).steps)
         limited = RateLimit(client, tokens=tokens)
         for _ in range(3):
             await limited.generate(ModelRequest(messages="12345", max_new_tokens=5))
-        return tokens.asked
+        return tokens
 
-    # 10 are expected; then 40 more are owed; then the call has cost just what was expected.
-    assert asyncio.run(main()) == [10, 50, 10]
+    tokens = asyncio.run(main())
+    assert (tokens.asked, tokens.charged) == ([10, 10, 10], [40, -8])
 
 
-@given(st.lists(st.integers(0, 100), min_size=1, max_size=15))
-def test_in_the_end_all_tokens_were_paid(costs: list[int]) -> None:
-    """Paid and owed together are what the calls cost, up to one unit a call."""
-    tokens = Counting()
+@given(st.lists(st.integers(0, 100), min_size=1, max_size=15), st.integers(1, 10))
+def test_in_the_end_all_tokens_are_paid(costs: list[int], burst: int) -> None:
+    """What passed and what was charged is together what the calls cost."""
+    tokens = Counting(burst)
     limited = RateLimit(Heavy(*spending(*costs).steps), tokens=tokens)
 
     async def main() -> None:
@@ -230,23 +285,87 @@ def test_in_the_end_all_tokens_were_paid(costs: list[int]) -> None:
             await limited.generate("12345")
 
     asyncio.run(main())
-    assert sum(tokens.asked) + limited._owed == sum(costs)
+    assert {min(5, burst)} == set(tokens.asked)
+    assert sum(costs) == sum(tokens.asked) + sum(tokens.charged)
+
+
+def test_a_cost_beyond_the_burst_is_made_up_for() -> None:
+    """The call after one that cost four minutes' worth waits until they are over."""
+
+    async def main() -> tuple[float, float | None]:
+        loop = asyncio.get_running_loop()
+        limited = RateLimit(Heavy(*spending(400, 100).steps), tokens=gate(100))
+        await limited.generate(ModelRequest(messages="12345", max_new_tokens=95))
+        with pytest.raises(RateGateError) as caught:
+            await limited.generate("1")
+        await limited.generate(ModelRequest(messages="x" * 100, timeout=PATIENT.timeout))
+        return loop.time(), caught.value.retry_after
+
+    over, retry_after = run_virtually(main())
+    assert (over, retry_after) == pytest.approx((240, 180.6), abs=0.1)
+
+
+@pytest.mark.parametrize("cost", [-(10**9), True, -1])
+def test_a_cost_that_can_t_be_gives_nothing_back(cost: int) -> None:
+    """It is the service's word, and would open the gate for all that follow."""
+    tokens = Counting()
+    bill = Usage(prompt_tokens=1, completion_tokens=1, total_tokens=cost)
+    RateLimit(Heavy([Finish(usage=bill)]), tokens=tokens).sync_generate("12345")
+    assert (tokens.asked, tokens.charged) == ([5], [])
+
+
+def test_the_queue_s_limit_is_for_counting_and_for_gates_too() -> None:
+    """Where the threads that they need are busy, or a gate hangs."""
+
+    async def main() -> list[tuple[float, float | None]]:
+        class Hanging(Counting):
+            async def acquire(self, units: int) -> float:
+                await asyncio.sleep(99)
+                return 0.0
+
+        class Lost(Heavy):
+            async def count_tokens(self, messages, model=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  # as the base
+                await asyncio.sleep(2)
+                return TokenCount(n=1, exact=True, method="at last")
+
+        loop, ends = asyncio.get_running_loop(), []
+        for client, gates in (
+            (Lost([Finish()]), Hanging()),
+            (Lost([Finish()]), Counting()),
+        ):
+            began = loop.time()
+            limited = RateLimit(client, tokens=gates)
+            seconds = 3 if isinstance(gates, Hanging) else 1
+            with pytest.raises(QueueTimeoutError) as caught:
+                await limited.generate(ModelRequest(messages="hi", timeout=Timeouts(queue=seconds)))
+            ends.append((loop.time() - began, caught.value.limit))
+        return ends
+
+    assert run_virtually(main()) == [(3, 3), (1, 1)]
+
+
+def test_its_gates_are_closed_with_it() -> None:
+    """And with whatever stands around it."""
+    gates = [Counting(), Counting()]
+    limited = RateLimit(AsyncScripted(Finish()), requests=gates[0], tokens=gates[1])
+    Retry(limited).close()
+    assert [each.closed for each in gates] == [1, 1]
 
 
 def test_a_call_that_never_was_costs_no_tokens() -> None:
     """The gate of calls refused it, after that of tokens had let it pass."""
 
-    async def main() -> list[int]:
+    async def main() -> Counting:
         tokens = Counting()
         limited = RateLimit(Heavy([Finish()]), tokens=tokens, requests=gate(1, 1))
         request = ModelRequest(messages="12345", timeout=Timeouts(queue=1))
         await limited.generate(request)
         with pytest.raises(RateGateError):
             await limited.generate(request)
-        assert limited._owed == -5
-        return tokens.asked
+        return tokens
 
-    assert run_virtually(main()) == [5, 5]
+    tokens = run_virtually(main())
+    assert (tokens.asked, tokens.charged) == ([5, 5], [-5])
 
 
 def test_a_call_that_fails_has_paid_its_estimate() -> None:
@@ -256,7 +375,7 @@ def test_a_call_that_fails_has_paid_its_estimate() -> None:
     for _ in range(2):
         with pytest.raises(ServerError):
             limited.sync_generate("12345")
-    assert tokens.asked == [5, 5]
+    assert (tokens.asked, tokens.charged) == ([5, 5], [])
 
 
 def test_without_its_library_it_says_what_to_install() -> None:

@@ -7,7 +7,8 @@ import contextlib
 import gc
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from modelplug import (
     AttemptFailed,
     AuthenticationError,
+    Call,
     CallAbandoned,
     CallFailed,
     CallFinished,
@@ -37,6 +39,7 @@ from modelplug import (
     ModelRequest,
     OverloadedError,
     ProxyLLMError,
+    ProxyModelParameters,
     QueueFullError,
     QueueTimeoutError,
     RateGateError,
@@ -169,22 +172,29 @@ def test_so_many_retries_and_no_more(retries: int) -> None:
     assert (len(client.calls), len(caught.value.attempts)) == (retries + 1, retries)
 
 
+def test_a_thousandth_wait_is_the_longest() -> None:
+    """No number is too large on the way to it."""
+    backoff = Backoff(base=1e-300)
+    assert backoff.seconds(ServerError("x"), 5000, 1.0) == 1e-300 * 2.0**64
+    assert Backoff().seconds(ServerError("x"), 5000, 1.0) == 8
+
+
 @given(
     retries=st.integers(0, 12),
-    chance=st.floats(0, 1),
+    jitter=st.floats(0, 1),
     hint=st.one_of(st.none(), st.floats(allow_nan=True, allow_infinity=True)),
     throttled=st.booleans(),
 )
 def test_waits_are_within_bounds(
-    retries: int, chance: float, hint: float | None, throttled: bool
+    retries: int, jitter: float, hint: float | None, throttled: bool
 ) -> None:
     """Full jitter up to the cap; a hint is the least, a tenth more the most; none beyond 60 s."""
     error = (OverloadedError if throttled else ServerError)("x", retry_after=hint)
-    seconds = Backoff().seconds(error, retries, chance)
+    seconds = Backoff().seconds(error, retries, jitter)
     if hint is None:
         assert seconds is not None
         assert 0 <= seconds <= min(8, (1 if throttled else 0.25) * 2**retries)
-        assert seconds == chance * min(8, (1 if throttled else 0.25) * 2**retries)
+        assert seconds == jitter * min(8, (1 if throttled else 0.25) * 2**retries)
     elif math.isfinite(hint) and 0 <= hint <= 60:
         assert seconds is not None
         assert hint <= seconds <= hint * 1.1
@@ -192,11 +202,11 @@ def test_waits_are_within_bounds(
         assert seconds is None
 
 
-def waited(*turns: list[object], chance: float = 1.0, total: float | None = 600) -> float:
+def waited(*turns: list[object], jitter: float = 1.0, total: float | None = 600) -> float:
     """When a call was over, by the virtual clock."""
 
     async def main() -> float:
-        retry = Retry(AsyncTurns(*turns), retries=9, chance=lambda: chance)
+        retry = Retry(AsyncTurns(*turns), retries=9, jitter=lambda: jitter)
         asked = ModelRequest(messages="hi", timeout=Timeouts(total=total, first_delta=60))
         with contextlib.suppress(ProxyLLMError):
             await retry.generate(asked)
@@ -206,24 +216,24 @@ def waited(*turns: list[object], chance: float = 1.0, total: float | None = 600)
 
 
 def test_the_wait_is_as_the_backoff_says() -> None:
-    """The longest there is at a chance of one, and none at nought."""
+    """The longest there is at a jitter of one, and none at nought."""
     turns: list[list[object]] = [[ServerError], [ServerError], [OverloadedError], ANSWER]
     assert waited(*turns) == pytest.approx(0.25 + 0.5 + 4)
-    assert waited(*turns, chance=0) == 0
+    assert waited(*turns, jitter=0) == 0
 
 
 @pytest.mark.parametrize(("hint", "seconds"), [(20, 20), (60, 60), (61, 0), (-1, 0)])
 def test_a_hint_is_honoured_or_left_to_the_caller(hint: float, seconds: float) -> None:
     """Up to 60 s it is waited for; beyond, the call fails at once and the hint is on it."""
     error = RateLimitError("x", retry_after=hint)
-    assert waited([error], ANSWER, chance=0) == seconds
+    assert waited([error], ANSWER, jitter=0) == seconds
 
 
 def test_a_wait_beyond_the_deadline_is_not_begun() -> None:
     """The call fails at once instead of at its deadline."""
     error = RateLimitError("x", retry_after=20)
-    assert waited([sleep(5), error], ANSWER, chance=0, total=25) == 5
-    assert waited([sleep(5), error], ANSWER, chance=0, total=25.1) == 25
+    assert waited([sleep(5), error], ANSWER, jitter=0, total=25) == 5
+    assert waited([sleep(5), error], ANSWER, jitter=0, total=25.1) == 25
 
 
 def test_one_deadline_is_for_all_attempts() -> None:
@@ -231,7 +241,7 @@ def test_one_deadline_is_for_all_attempts() -> None:
 
     async def main() -> tuple[float, int, int]:
         client = AsyncTurns([sleep(4), ServerError])
-        retry = Retry(client, retries=99, chance=lambda: 0.5)
+        retry = Retry(client, retries=99, jitter=lambda: 0.5)
         with pytest.raises(TotalTimeoutError) as caught:
             await retry.generate(ModelRequest(messages="hi", timeout=Timeouts(total=10)))
         return asyncio.get_running_loop().time(), len(client.calls), len(caught.value.attempts)
@@ -244,7 +254,7 @@ def test_the_clock_of_the_first_delta_begins_anew() -> None:
 
     async def main() -> tuple[str, float]:
         client = AsyncTurns([sleep(99)], [sleep(1.5), Delta("a"), Finish()])
-        retry = Retry(client, chance=lambda: 0.0)
+        retry = Retry(client, jitter=lambda: 0.0)
         asked = ModelRequest(messages="hi", timeout=Timeouts(first_delta=2))
         return (await retry.generate(asked)).text, asyncio.get_running_loop().time()
 
@@ -255,7 +265,7 @@ def test_each_attempt_runs_into_its_own_clock() -> None:
     """Three times two seconds, exactly."""
 
     async def main() -> tuple[float, list[type[ProxyLLMError]]]:
-        retry = Retry(AsyncTurns([sleep(99)]), chance=lambda: 0.0)
+        retry = Retry(AsyncTurns([sleep(99)]), jitter=lambda: 0.0)
         with pytest.raises(FirstDeltaTimeoutError) as caught:
             await retry.generate(ModelRequest(messages="hi", timeout=Timeouts(first_delta=2)))
         failed = [each for each in caught.value.attempts if isinstance(each, FailedAttempt)]
@@ -288,6 +298,32 @@ def test_a_retry_that_succeeds_is_given_back() -> None:
     budget = RetryBudget()
     Retry(AsyncTurns([ServerError], ANSWER), budget=budget, backoff=AT_ONCE).sync_generate("hi")
     assert budget.left == 100
+
+
+@pytest.mark.parametrize("how", ["cancel", "aclose", "client"])
+def test_a_retry_that_was_never_made_costs_nothing(how: str) -> None:
+    """Ten calls are left in their pauses: the budget is as it was."""
+
+    async def main() -> tuple[int, int]:
+        client, budget = AsyncTurns([ServerError]), RetryBudget()
+        retry = Retry(client, budget=budget, backoff=Backoff(base=8), jitter=lambda: 1.0)
+        streams = [retry.generate_stream("hi") for _ in range(10)]
+        tasks = [asyncio.ensure_future(anext(stream)) for stream in streams]
+        await settled()
+        assert (len(client.calls), budget.left) == (10, 0)
+        if how == "cancel":
+            for task in tasks:
+                task.cancel()
+        elif how == "aclose":
+            await asyncio.gather(*(stream.aclose() for stream in streams))
+        else:
+            await retry.aclose()
+        await asyncio.wait(tasks)
+        for task in tasks:
+            assert task.cancelled() or isinstance(task.exception(), LifecycleError)
+        return len(client.calls), budget.left
+
+    assert run_virtually(main()) == (10, 100)
 
 
 def test_a_full_outage_is_not_made_worse() -> None:
@@ -333,7 +369,7 @@ def test_whoever_leaves_leaves_nothing(how: str, at: float) -> None:
     async def main() -> tuple[object, float, int, int]:
         slow: list[object] = [sleep(1), RateLimitError]
         client = AsyncTurns(slow, slow, ANSWER)
-        retry = Retry(client, chance=lambda: 1.0)
+        retry = Retry(client, jitter=lambda: 1.0)
         stream = retry.generate_stream("hi")
         task = asyncio.ensure_future(anext(stream))
         await asyncio.sleep(at)
@@ -402,7 +438,7 @@ def test_a_call_that_is_left_in_its_back_off_was_abandoned() -> None:
     async def main() -> Sequence[type[Event]]:
         client, events = AsyncTurns([RateLimitError]), Events()
         client.observers = (events,)
-        task = asyncio.create_task(Retry(client, chance=lambda: 1.0).generate("hi"))
+        task = asyncio.create_task(Retry(client, jitter=lambda: 1.0).generate("hi"))
         await asyncio.sleep(0.5)
         task.cancel()
         await asyncio.wait([task])
@@ -421,6 +457,54 @@ def raising(error: type[ProxyLLMError]) -> Callable[[], object]:
             raise error("x") from cause
 
     return step
+
+
+EMPTY = RetryBudget(capacity=0)
+
+
+@pytest.mark.parametrize(
+    ("error", "budget", "timeout", "why"),
+    [
+        (ServerError("x"), EMPTY, None, "the budget of retries is used up"),
+        (ServerError("x", retry_after=9), None, 5, "the wait for it would outlast the call's"),
+        (ServerError("x", retry_after=99), None, None, "the service asks for a longer wait"),
+    ],
+    ids=["budget", "deadline", "hint"],
+)
+def test_an_error_tells_why_it_wasn_t_tried_again(
+    error: ProxyLLMError,
+    budget: RetryBudget | None,
+    timeout: float | None,
+    why: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Where it was worth it and there were retries left; the log does, too."""
+    client = AsyncTurns([error])
+    with caplog.at_level("DEBUG", "modelplug"), pytest.raises(ServerError) as caught:
+        Retry(client, budget=budget).sync_generate(ModelRequest(messages="hi", timeout=timeout))
+    (note,) = caught.value.__notes__
+    assert note.startswith(f"not tried again: {why}")
+    assert note in caplog.messages
+    assert len(client.calls) == 1
+
+
+def test_an_error_that_isn_t_worth_it_needs_no_reason() -> None:
+    """Nor does the last one, as all retries were made."""
+    for retry in (
+        Retry(AsyncTurns([ContentFilterError("x", stage="input")])),
+        Retry(AsyncTurns([ServerError("x")]), retries=0),
+    ):
+        with pytest.raises(ProxyLLMError) as caught:
+            retry.sync_generate("hi")
+        assert not hasattr(caught.value, "__notes__")
+
+
+def test_a_closed_one_keeps_no_budget_that_is_shared() -> None:
+    """Who makes another client of the same target later begins with a full one."""
+    budget = RetryBudget()
+    retry = Retry(AsyncTurns(ANSWER), budget=budget)
+    retry.close()
+    assert retry.budget is not budget
 
 
 def test_errors_of_attempts_keep_no_frames() -> None:
@@ -489,3 +573,51 @@ def test_a_cancel_at_any_moment_ends_it_cleanly(n: int) -> None:
         )
 
     assert run_virtually(main()) == (True, 0, 1)
+
+
+class Keyed(AsyncTurns):
+    """A provider that asks for its credential, and accepts one key alone."""
+
+    async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Delta]:
+        """An answer to whoever has the key."""
+        self._begin(request, call)
+        if call.credential().api_key.reveal() != "good":
+            raise AuthenticationError("no")
+        for piece in ANSWER:
+            yield piece  # type: ignore[misc]  # the last is no delta
+
+
+@directions
+@pytest.mark.parametrize(
+    ("keys", "attempts"),
+    [
+        (["old", "good", "good"], 2),  # the attempt's, the look whether it is another, the next's
+        (["old", "old", "good"], 1),
+        (["old", "new", "new", "good"], 2),
+        (["old"], 1),
+        (["old", "\x00"], 1),
+    ],
+)
+def test_a_key_that_was_exchanged_is_tried_once(keys: list[str], attempts: int, ask: Ask) -> None:
+    """Only where there is another one by now: a wrong key isn't tried twice."""
+    given = iter(keys)
+    params = ProxyModelParameters(proxy_api_key=lambda: next(given))
+    client = Keyed(ANSWER, params=params)
+    retry = Retry(client, retries=5, backoff=AT_ONCE)
+    if "good" in keys[:3] and attempts == 2:
+        assert ask(retry, "hi")[-1].text == "ab"
+    else:
+        with pytest.raises(AuthenticationError):
+            ask(retry, "hi")
+    assert len(client.calls) == attempts
+
+
+def test_an_exchanged_key_needs_a_retry_too() -> None:
+    """Without any, and without budget, the first refusal stands."""
+    for retries, left in ((0, 100), (5, 0)):
+        keys = iter(["old", "good", "good"])
+        params = ProxyModelParameters(proxy_api_key=partial(next, keys))
+        client = Keyed(ANSWER, params=params)
+        with pytest.raises(AuthenticationError):
+            Retry(client, retries=retries, budget=RetryBudget(left)).sync_generate("hi")
+        assert len(client.calls) == 1

@@ -17,8 +17,9 @@ from modelplug import (
     UnsupportedOptionError,
     new_client,
 )
-from modelplug.testing import Gate, answering
+from modelplug.testing import Fail, Gate, answering
 from tests.support.dists import install
+from tests.support.virtual import run_virtually
 
 
 def test_every_client_that_an_app_makes_answers() -> None:
@@ -75,6 +76,38 @@ def test_gates_are_the_models() -> None:
         assert next(stream).text == "Par"
         model.release("more")
         assert [output.text for output in stream][-1] == "Paris"
+
+
+def test_retries_of_a_test_follow_at_once() -> None:
+    """A pause of this side's own would only cost time; one that the script asks for is kept."""
+
+    async def ask() -> float:
+        before = asyncio.get_running_loop().time()
+        assert (await new_client("echo?retries=3").generate("hi")).text == "hi"
+        return asyncio.get_running_loop().time() - before
+
+    with answering() as model:
+        model.play(Fail("server"))
+        model.play(Fail("overloaded"), times=2)
+        assert run_virtually(ask()) == 0
+        model.play(Fail("overloaded", retry_after=7))
+        assert run_virtually(ask()) == 7
+    assert len(model.requests) == 6
+
+
+def test_no_outage_of_one_test_is_another_s() -> None:
+    """Whoever still holds a client of the block before: circuits and budgets are of one block."""
+    config, kept = "spark:lite?breaker=true&retries=1 | echo", []
+    for _ in range(2):
+        with answering() as model:
+            model.play(Fail("server"), when=lambda request: request.model == "lite", times=12)
+            clients = [new_client(config) for _ in range(7)]
+            served = [client.sync_generate("hi").served_by for client in clients]
+            kept.append(clients)
+        assert served == ["echo:echo"] * 7
+        assert sum(request.model == "lite" for request in model.requests) == 10
+    with answering():
+        assert new_client(config).sync_generate("hi").served_by == "spark:lite"
 
 
 def test_the_innermost_answers() -> None:
