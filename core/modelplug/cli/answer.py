@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import click
 
+from modelplug.cli.attempts import note_of_answer, note_of_failure, records, tales
 from modelplug.cli.logs import log_plainly
 from modelplug.cli.signals import ended_by_signals
 from modelplug.cli.terminal import Answer, one_line, to_json, write
@@ -36,15 +37,29 @@ def answer(config: Config, prompt: str, *, system: str | None, form: str, verbos
     if system:
         messages.insert(0, ModelMessage("system", system))
     context = ModelRequestContext(stream=form == "stream")
-    with ended_by_signals("SIGINT", "SIGTERM", "SIGHUP"):
-        output = _FORMS[form](config, ModelRequest(messages=messages, context=context))
+    try:
+        with ended_by_signals("SIGINT", "SIGTERM", "SIGHUP"):
+            output = _FORMS[form](config, ModelRequest(messages=messages, context=context))
+    except ProxyLLMError as error:
+        _tell_attempts(error.attempts, note_of_failure(error), verbose=verbose)
+        raise
     if output.finish_reason in ("length", "content_filter"):
         click.echo(f"note: the answer is not whole ({output.finish_reason})", err=True)
+    _tell_attempts(output.attempts, note_of_answer(output), verbose=verbose)
     for warning in output.warnings:
         click.echo(f"warning: {one_line(warning)}", err=True)
     if verbose:
         for label, told in _figures(output):
             click.echo(f"{label:8} {one_line(told)}", err=True)
+
+
+def _tell_attempts(attempts: Iterable[object], note: str | None, *, verbose: bool) -> None:
+    """What was tried before: in short, and where all is to be told one by one."""
+    if verbose:
+        for told in tales(attempts):
+            click.echo(f"{'attempt':8} {one_line(told)}", err=True)
+    if note is not None:
+        click.echo(f"note: {one_line(note)}", err=True)
 
 
 def _stream(config: Config, request: ModelRequest) -> ModelOutput:
@@ -78,7 +93,13 @@ def _json(config: Config, request: ModelRequest) -> ModelOutput:
     except ProxyLLMError as error:
         failed = error.partial or ModelOutput()
         names = {"model": error.model, "backend": error.backend, "request_id": error.request_id}
-        told = {**_record(failed), **names, "error_code": error.code, "message": error.message}
+        told = {
+            **_record(failed),
+            **names,
+            "attempts": records(error.attempts),
+            "error_code": error.code,
+            "message": error.message,
+        }
         write(to_json(told))
         raise
     write(to_json(_record(output)))
@@ -100,6 +121,7 @@ _RECORD = (
     "usage",
     "model",
     "backend",
+    "served_by",
     "request_id",
     "error_code",
 )
@@ -107,7 +129,7 @@ _RECORD = (
 
 def _record(output: ModelOutput) -> dict[str, object]:
     values = output.to_dict()
-    return {name: values[name] for name in _RECORD}
+    return {**{name: values[name] for name in _RECORD}, "attempts": records(output.attempts)}
 
 
 def _figures(output: ModelOutput) -> Iterable[tuple[str, str]]:

@@ -48,7 +48,7 @@ Exit status:
 @options_option
 @click.option("--no-stream", is_flag=True, help="Write the answer when all of it is there.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object instead.")
-@click.option("-v", "--verbose", is_flag=True, help="Tell usage and timing on standard error.")
+@click.option("-v", "--verbose", is_flag=True, help="Tell usage, timing and retries, too.")
 def ask(
     *,
     prompt: str | None,

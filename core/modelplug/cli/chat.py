@@ -57,7 +57,7 @@ Exit status:
     envvar="MODELPLUG_CHAT_HISTORY",
     help="Remember there what is typed; none: nowhere.",
 )
-@click.option("-v", "--verbose", is_flag=True, help="Tell usage and timing after each answer.")
+@click.option("-v", "--verbose", is_flag=True, help="Tell each answer's usage, timing, retries.")
 def chat(
     *,
     backend: str | None,

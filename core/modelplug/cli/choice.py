@@ -76,7 +76,13 @@ def _profile_of(config: str) -> str | None:
 
 
 def _with(options: Sequence[str], profile: Profile) -> str:
-    """A config string for a profile's backend: what it says wins over the profile."""
+    """A config string for a profile's backend: what it says wins over the profile.
+
+    Raises:
+        click.UsageError: it has several.
+    """
+    if profile.others:
+        raise click.UsageError("-o can't be added to several targets: set the option there")
     meant = profile.target
     target = Target(backend=meant.backend, dist=meant.dist, options=read_options(options))
     return str(ConfigString(targets=(target,)))

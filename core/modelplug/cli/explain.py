@@ -25,7 +25,7 @@ for by name, environment, default profile, default. Credentials all come from on
 
 Values that are at their default are left out without --all. With PROMPT, the message that would
 be sent is shown, if the backend's plugin can tell. Nothing is sent, no secret is shown, and none
-need be there.
+need be there. Of a CONFIG with several targets, a | b, each is explained in turn.
 
 \b
 Examples:
@@ -33,11 +33,12 @@ Examples:
   modelplug explain -b spark:lite "Hi"
   modelplug explain --profile prod -o top_k=3 "Hi"
   modelplug explain -b @prod --json
+  modelplug explain -b "spark | echo" "Hi"
 
 \b
 Exit status:
   0  a call could be made
-  1  it would fail before anything is sent
+  1  it would fail before anything is sent, or so would one to fall back to
   2  wrong usage
 """
 
@@ -73,18 +74,20 @@ def explain(
     messages = [ModelMessage(role, text) for role, text in roles if text]
     request = messages if prompt else None
     told = explained(choice(backend, options, profile), request)
+    in_turn = (told, *told.fallbacks)
     if as_json:
         write(to_json(told.to_dict(), indent=2))
     else:
-        for line in _lines(told, everything=everything):
-            write(line)
-        if prompt and told.request is None and not told.failures:
-            write(f"\n{told.distribution} doesn't tell what it would send")
-    if told.failures:
+        for each in in_turn:
+            if each is not told:
+                write("\nif that fails before its answer begins:\n")
+            for line in _lines(each, everything=everything, asked=bool(prompt)):
+                write(line)
+    if any(each.failures for each in in_turn):
         raise click.exceptions.Exit(FAILED)
 
 
-def _lines(told: Explanation, *, everything: bool) -> Iterator[str]:
+def _lines(told: Explanation, *, everything: bool, asked: bool) -> Iterator[str]:
     yield from _wrapped(f"plugin: {told.distribution} {told.version}")
     for name, value in told.values.items():
         if everything or value.origin != "default" or value.variable or name == "model":
@@ -105,6 +108,9 @@ def _lines(told: Explanation, *, everything: bool) -> Iterator[str]:
             "would be sent:" if not told.failures else "would be sent, without that:"
         )
         yield shown(to_json(told.request, indent=2))
+    elif asked and not told.failures:
+        yield ""
+        yield f"{told.distribution} doesn't tell what it would send"
 
 
 def _written(name: str, value: ExplainedValue) -> str:

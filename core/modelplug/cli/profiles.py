@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from modelplug.cli.failure import FAILED, Failure
 from modelplug.cli.terminal import is_terminal, one_line, shown, to_json, write
 
 if TYPE_CHECKING:
@@ -31,6 +32,12 @@ Examples:
   modelplug profiles --json
   modelplug profiles --schema > modelplug.schema.json
   modelplug ask "Hi" --profile prod
+
+\b
+Exit status:
+  0  listed
+  1  the file can't be read, or a profile in it can't be; the others are listed
+  2  wrong usage
 """
 
 
@@ -48,7 +55,7 @@ def profiles(*, as_json: bool, schema: bool) -> None:
         return
     found = read_profiles()
     rows = [
-        [name, str(its.target), str(its.file), "default" if its is found.default else ""]
+        [name, its.targets, str(its.file), "default" if its is found.default else ""]
         for name, its in found.profiles.items()
     ]
     if as_json:
@@ -59,6 +66,10 @@ def profiles(*, as_json: bool, schema: bool) -> None:
         for row in rows:
             write("\t".join(map(one_line, row)).rstrip("\t"))
     _tell_of_none(found)
+    for fault in found.faults.values():
+        Failure.of(fault).show()
+    if found.faults:
+        raise click.exceptions.Exit(FAILED)
 
 
 def _records(rows: Sequence[Sequence[str]]) -> list[dict[str, object]]:
@@ -79,7 +90,7 @@ def _draw(rows: Sequence[Sequence[str]]) -> None:
 def _tell_of_none(found: Profiles) -> None:
     if found.file is None:
         click.echo("there is no modelplug.toml; 'modelplug profiles --help' says where", err=True)
-    elif not found.profiles:
+    elif not (found.profiles or found.faults):
         click.echo(f"{one_line(str(found.file))} has no profile", err=True)
 
 

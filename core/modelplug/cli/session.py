@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from types import FrameType
 
 import click
 
+from modelplug.cli.attempts import note_of_answer, note_of_failure, tales
 from modelplug.cli.conversation import Conversation
 from modelplug.cli.failure import FAILED, Failure
 from modelplug.cli.keyboard import Input, InputError, Inputs, Pipe
@@ -110,6 +111,7 @@ class Session(Chat):
         if pressed and not seen.final:
             self._stopped(seen)
         elif failure is not None:
+            self._tell_attempts(failure.attempts, note_of_failure(failure))
             raise _explained(failure)
         else:
             self._ended(seen)
@@ -153,11 +155,19 @@ class Session(Chat):
             self.tell("note: the answer is empty, and isn't kept; /retry asks again")
         if output.finish_reason in ("length", "content_filter"):
             self.tell(f"note: the answer is not whole ({output.finish_reason})")
+        self._tell_attempts(output.attempts, note_of_answer(output))
         for warning in output.warnings:
             self.tell(f"warning: {warning}")
         self.usages.append(output.usage)
         if self._verbose:
             self.tell(_figures(output))
+
+    def _tell_attempts(self, attempts: Iterable[object], note: str | None) -> None:
+        if self._verbose:
+            for told in tales(attempts):
+                self.tell(told)
+        if note is not None:
+            self.tell(f"note: {note}")
 
 
 @contextmanager

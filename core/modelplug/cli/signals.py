@@ -12,12 +12,11 @@ import click
 __all__ = ["ended_by_signals"]
 
 
-class _EndedError(BaseException):
-    """A signal that ends the program; not an Exception, which might be taken for a fault."""
+class _EndedError(SystemExit):
+    """A signal that ends the program; not an Exception, which might be taken for a fault.
 
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.status = 128 + number  # as shells count
+    A SystemExit, as asyncio lets nothing else but Ctrl-C out of a callback or a task.
+    """
 
 
 @contextmanager
@@ -43,17 +42,17 @@ def ended_by_signals(*names: str) -> Iterator[None]:
         came.append(number)
         for each in before:
             signal.signal(each, signal.SIG_DFL)
-        raise KeyboardInterrupt if number == signal.SIGINT else _EndedError(number)
+        raise KeyboardInterrupt if number == signal.SIGINT else _EndedError(128 + number)
 
     for number in before:
         signal.signal(number, end)
     try:
         yield
-        return
-    except _EndedError as ended:
-        status = ended.status
+    except _EndedError:
+        pass  # told below, as is one that something in the block has swallowed
     finally:
         if not came:
             for number, handler in before.items():
                 signal.signal(number, handler)
-    raise click.exceptions.Exit(status)
+    if came and came[0] != signal.SIGINT:
+        raise click.exceptions.Exit(128 + came[0])  # as shells count

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -133,8 +134,10 @@ def test_json_is_one_object(run: Run) -> None:
         "finish_reason": "stop",
         "model": "echo",
         "backend": "echo",
+        "served_by": None,
         "request_id": None,
         "error_code": 0,
+        "attempts": [],
     }
     assert (usage["prompt_tokens"], usage["completion_tokens"], usage["total_tokens"]) == (2, 2, 4)
     assert (done.exit_code, done.stderr, done.stdout.count("\n")) == (0, "", 1)
@@ -152,6 +155,8 @@ def test_json_of_a_failure_has_the_partial_and_the_code(run: Run) -> None:
         "usage": None,
         "model": "echo",
         "backend": "echo",
+        "attempts": [],
+        "served_by": None,
         "request_id": None,
         "error_code": 611,
         "message": "echo was told to fail",
@@ -164,6 +169,48 @@ def test_json_of_a_failure_before_the_call(run: Run) -> None:
     """Where no client could be made there is an object all the same."""
     record = json.loads(run("ask", "hello", "--json", "-b", "nobody").stdout)
     assert (record["text"], record["backend"], record["error_code"]) == ("", "nobody", 201)
+
+
+def test_that_another_backend_answered_is_told(run: Run) -> None:
+    """Briefly, on standard error; and with --json in a field."""
+    config = ("-b", "echo:one?fail_after=0&retries=1 | echo:two")
+    done = run("ask", "hello", *config)
+    assert (done.exit_code, done.stdout) == (0, "hello\n")
+    assert done.stderr == "note: echo:two answered, as echo:one (ServerError) failed\n"
+    assert json.loads(run("ask", "hello", "--json", *config).stdout)["served_by"] == "echo:two"
+
+
+def test_that_the_first_one_answered_is_not_told(run: Run) -> None:
+    """It is what one expects."""
+    done = run("ask", "hello", "-b", "echo:one | echo:two")
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "hello\n", "")
+
+
+def test_all_attempts_of_a_failure_are_told(run: Run) -> None:
+    """In a note before the error; and with --json in a field."""
+    config = ("-b", "echo:one?fail_after=0 | echo:two?fail_after=0")
+    done = run("ask", "hello", *config)
+    note, error, _ = done.stderr.splitlines()
+    assert note == "note: 2 attempts failed: echo:one (ServerError); echo:two (ServerError)"
+    assert (done.exit_code, done.stdout, error[:7]) == (1, "", "error: ")
+    (attempt,) = json.loads(run("ask", "hello", "--json", *config).stdout)["attempts"]
+    assert (attempt["backend"], attempt["model"], attempt["error_code"]) == ("echo", "one", 611)
+
+
+@pytest.mark.parametrize("last", ["echo:two", "echo:two?fail_after=0"])
+def test_verbose_tells_each_attempt(run: Run, last: str) -> None:
+    """Whether the call was answered in the end, or not."""
+    done = run("ask", "hello", "-v", "-b", f"echo:one?fail_after=0 | {last}")
+    told = [line for line in done.stderr.splitlines() if line.startswith("attempt")]
+    assert len(told) == 1
+    assert re.match(r"attempt  echo:one failed after \d+\.\d{3} s, ServerError: ", told[0])
+
+
+def test_json_tells_what_was_tried_before(run: Run) -> None:
+    """Of an answer, too."""
+    config = ("-b", "echo:one?fail_after=0 | echo:two")
+    (attempt,) = json.loads(run("ask", "hello", "--json", *config).stdout)["attempts"]
+    assert attempt.keys() == {"backend", "model", "seconds", "error_code", "message"}
 
 
 def test_verbose_tells_the_figures(run: Run) -> None:

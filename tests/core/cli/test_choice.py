@@ -57,6 +57,14 @@ def test_a_profile_is_asked_for_by_name(config: str | None, profile: str | None)
     assert made(choice(config, (), profile)) == ("prod", 2, None)
 
 
+def test_no_option_is_added_to_a_profile_of_several_targets(file: Path) -> None:
+    """It might be one target's alone."""
+    file.write_text("[profiles.both]\nbackend = 'echo:a | echo:b'\n", encoding="utf-8")
+    assert choice(None, (), "both") == {"backend": None, "profile": "both"}
+    with pytest.raises(click.UsageError, match="several targets"):
+        choice(None, ["seed=7"], "both")
+
+
 def test_a_config_string_stands_over_a_profile() -> None:
     """And ``-o`` over both."""
     assert made(choice("echo:own?temperature=0.5", (), "prod")) == ("own", 2, 0.5)

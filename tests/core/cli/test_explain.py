@@ -58,12 +58,24 @@ def test_what_could_be_called_is_status_0(run: Run) -> None:
     assert done.stdout.endswith("\nmodelplug-echo doesn't tell what it would send\n")
 
 
+def test_each_target_in_turn(run: Run) -> None:
+    """Each as if it stood alone; that one of them can't be called is the status."""
+    done = run("explain", "-b", "echo:one?delay=1 | spark:lite", "Hi")
+    first, second = done.stdout.split("\n\nif that fails before its answer begins:\n\n")
+    assert first == run("explain", "-b", "echo:one?delay=1", "Hi").stdout.removesuffix("\n")
+    assert second == run("explain", "-b", "spark:lite", "Hi").stdout
+    assert done.exit_code == 1
+    assert run("explain", "-b", "echo:one | echo:two", "Hi").exit_code == 0
+
+
 def test_json_has_everything(run: Run) -> None:
     """Each value with its origin, at its default or not."""
     told = json.loads(run(*SPARK, "Hi", "--json").stdout)
     assert told["values"]["temperature"]["origin"] == "config string"
     assert told["values"]["top_k"]["origin"] == "default"
     assert told["request"]["url"].startswith("wss://")
+    both = json.loads(run("explain", "-b", "echo | spark:lite", "Hi", "--json").stdout)
+    assert [each["model"] for each in (both, *both["fallbacks"])] == ["echo", "lite"]
 
 
 @pytest.mark.parametrize("columns", [40, 80])

@@ -72,6 +72,21 @@ def test_a_broken_file_is_a_failure(run: Run, file: Path) -> None:
     assert "\nhint: " in done.stderr
 
 
+def test_a_profile_that_cannot_be_leaves_the_others_listed(run: Run, file: Path) -> None:
+    """Its error is told as any, and so is the status."""
+    file.write_text(f"{PROFILES}[profiles.new]\nbackend = 'echo'\ntimeouts = {{ totl = 3 }}\n")
+    done = run("profiles")
+    assert (done.exit_code, len(done.stdout.splitlines())) == (1, 2)
+    assert f"error: {file}, profile new: timeouts: there is no 'totl'" in done.stderr
+    assert "hint: did you mean total?" in done.stderr
+
+
+def test_a_profile_of_several_backends_is_listed_with_all(run: Run, file: Path) -> None:
+    """In turn, as they are asked."""
+    file.write_text("[profiles.both]\nbackend = 'echo:x?delay=0 | echo:y'\n")
+    assert run("profiles").stdout == f"both\techo:x | echo:y\t{file}\n"
+
+
 def test_the_schema_knows_the_installed_backends(
     run: Run, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,14 @@ from contextlib import AbstractContextManager, nullcontext
 
 import pytest
 
-from modelplug import ContextLengthError, Delta, Finish, ModelOutput
+from modelplug import (
+    ContextLengthError,
+    Delta,
+    Finish,
+    ModelOutput,
+    ProxyLLMClient,
+    new_client,
+)
 from modelplug.cli.conversation import Conversation, Round
 from modelplug.cli.keyboard import Input, InputError
 from modelplug.cli.session import Session
@@ -36,7 +43,7 @@ class Typed:
 
 
 def session(
-    client: ScriptedClient, *, view: Callable[[], View] = PlainView, verbose: bool = False
+    client: ProxyLLMClient, *, view: Callable[[], View] = PlainView, verbose: bool = False
 ) -> Session:
     """A chat that has just begun."""
     return Session(client, Conversation("Be brief."), view=view, verbose=verbose)
@@ -91,6 +98,23 @@ def test_a_failed_answer_is_shown_and_not_kept(capsys: pytest.CaptureFixture[str
     assert out == "2\nFour, but \nSo?\n"
     assert err.startswith("error: the script says so: overloaded")
     assert "hint: the script of a test\n" in err
+
+
+def test_that_another_backend_answered_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """As with ask; each attempt for whoever asked for more."""
+    client = new_client("echo:one?fail_after=0 | echo:two")
+    session(client, verbose=True).run(Typed("hello"))
+    first, note, _ = capsys.readouterr().err.splitlines()
+    assert first.startswith("echo:one failed after ")
+    assert note == "note: echo:two answered, as echo:one (ServerError) failed"
+
+
+def test_all_attempts_of_a_failure_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """Before its error."""
+    session(new_client("echo:one?fail_after=0 | echo:two?fail_after=0")).run(Typed("hello"))
+    err = capsys.readouterr().err
+    told = "note: 2 attempts failed: echo:one (ServerError); echo:two (ServerError)\nerror: "
+    assert err.startswith(told)
 
 
 def test_what_failed_can_be_asked_again(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 
 import click
 import pytest
@@ -46,6 +48,32 @@ def test_a_signal_leaves_the_block(name: str) -> None:
         assert caught.value.exit_code == 128 + number
     assert closed == [name]
     assert [signal.getsignal(signal.Signals[each]) for each in NAMES] == [signal.SIG_DFL] * 3
+
+
+def test_a_signal_leaves_an_event_loop_from_wherever_it_came() -> None:
+    """A callback of asyncio's would keep, or log, what is neither an exit nor Ctrl-C."""
+
+    async def main() -> None:
+        asyncio.get_running_loop().call_soon(signal.raise_signal, signal.SIGTERM)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        went_on.append("swallowed")
+
+    went_on: list[str] = []
+    with pytest.raises(click.exceptions.Exit) as caught, ended_by_signals("SIGTERM"):
+        asyncio.run(main())
+    assert (caught.value.exit_code, went_on) == (128 + signal.SIGTERM, [])
+
+
+def test_a_signal_that_is_swallowed_ends_the_block_at_its_end() -> None:
+    """As in a finaliser, out of which nothing comes."""
+    with (
+        pytest.raises(click.exceptions.Exit) as caught,
+        ended_by_signals("SIGTERM"),
+        suppress(BaseException),
+    ):
+        signal.raise_signal(signal.SIGTERM)
+    assert caught.value.exit_code == 128 + signal.SIGTERM
 
 
 def test_a_block_without_a_signal_changes_nothing() -> None:
