@@ -85,6 +85,13 @@ def failure(client: ProxyLLMClient, way: Way, timeouts: Timeouts = PATIENT) -> P
     return caught.value
 
 
+def making(make: Callable[[], object]) -> ProxyLLMError:
+    """What making a client, or asking it, ends in."""
+    with pytest.raises(ProxyLLMError) as caught:
+        make()
+    return caught.value
+
+
 def told(error: ProxyLLMError, expected: Expected) -> Expected:
     """What an error says, as far as ``expected`` asks."""
     partial = error.partial.text if error.partial else ""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["COLLECTED", "MARK", "ROWS", "Cell", "Row", "cells_of"]
+__all__ = ["COLLECTED", "MARK", "ROWS", "WAYS", "Cell", "Row", "cells_of"]
 
 MARK = "fault(*rows, way=..., subject=...): rows of tests/faults/rows.toml that a test shows"
 
@@ -24,6 +24,8 @@ class Row:
         left_out: why no test shows it.
         open: what the product doesn't do yet.
         lacks: what of it no test shows.
+        ways: why not everybody is asked in all four ways.
+        only: why nobody else is asked than those who are.
         by: test modules outside this folder that are marked for it.
     """
 
@@ -32,6 +34,8 @@ class Row:
     left_out: str = ""
     open: str = ""
     lacks: str = ""
+    ways: str = ""
+    only: str = ""
     by: tuple[str, ...] = ()
 
 
@@ -41,6 +45,9 @@ def _read() -> Mapping[int, Row]:
 
 
 ROWS = _read()
+
+WAYS = ("async stream", "sync stream", "async", "sync")
+"""Of asking."""
 
 Cell = tuple[int, str, str]
 """A row, a way of asking and who is asked: what a test shows."""
@@ -55,14 +62,20 @@ def cells_of(item: pytest.Item) -> set[Cell]:
     found = set()
     for mark in item.iter_markers("fault"):
         way = mark.kwargs.get("way") or _way_of(item)
-        found |= {(row, way, mark.kwargs.get("subject", "spark")) for row in mark.args}
+        found |= {(row, way, mark.kwargs.get("subject") or _subject_of(item)) for row in mark.args}
     return found
+
+
+def _subject_of(item: pytest.Item) -> str:
+    """Who is asked: the carrier that it is parametrised with."""
+    spec = getattr(item, "callspec", None)
+    carrier = spec.params.get("carrier") if spec is not None else None
+    return str(getattr(carrier, "name", "spark"))
 
 
 def _way_of(item: pytest.Item) -> str:
     spec = getattr(item, "callspec", None)
     if spec is None or not {"way", "ask"} & spec.params.keys():
         return "making"
-    ways = ("async stream", "sync stream", "async", "sync")
     # The ids are what is left of the names of the parameters.
-    return next((way for way in ways if way in spec.id.split("-")), "making")
+    return next((way for way in WAYS if way in spec.id.split("-")), "making")

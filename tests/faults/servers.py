@@ -12,20 +12,16 @@ from types import TracebackType
 from typing import Self, TypeAlias
 
 from tests.core.transport.peers import agreement, closing
-from tests.core.transport.peers import frame as ws_frame
-from tests.providers.spark.wire import COUNTS, frame
 
 __all__ = [
     "Handler",
     "Server",
     "agreed",
-    "answer",
     "closed",
     "gone",
     "head_of",
     "hold",
     "reset",
-    "saying",
     "turned_away",
 ]
 
@@ -65,9 +61,9 @@ class Server:
         return port
 
     @property
-    def url(self) -> str:
-        """Its origin, as a client is told."""
-        return f"{'wss' if self._tls else 'ws'}://127.0.0.1:{self.port}"
+    def secure(self) -> bool:
+        """Whether it speaks TLS."""
+        return bool(self._tls)
 
     def __enter__(self) -> Self:
         self._accepting.start()
@@ -144,15 +140,6 @@ def agreed(connection: socket.socket, extra: str = "") -> None:
     connection.sendall(agreement(head_of(connection), extra))
 
 
-def answer(connection: socket.socket) -> None:
-    """A good answer: one piece, and the last frame with its bill."""
-    agreed(connection)
-    connection.recv(1 << 16)
-    said = frame("fine", 0, status=0), frame("", 1, status=2, usage=COUNTS)
-    connection.sendall(b"".join(map(ws_frame, said)))
-    gone(connection)
-
-
 def gone(connection: socket.socket) -> None:
     """Read until the client has left."""
     while connection.recv(1 << 16):
@@ -178,19 +165,6 @@ def turned_away(status: str, body: bytes = b"", *headers: str) -> Handler:
         head_of(connection)
         connection.sendall("\r\n".join(lines).encode() + body)
         gone(connection)
-
-    return handler
-
-
-def saying(*parts: bytes, then: Handler = gone) -> Handler:
-    """Agrees, reads the question, says these bytes, and goes on with ``then``."""
-
-    def handler(connection: socket.socket) -> None:
-        agreed(connection)
-        connection.recv(1 << 16)
-        for part in parts:
-            connection.sendall(part)
-        then(connection)
 
     return handler
 

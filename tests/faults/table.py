@@ -6,9 +6,14 @@ from collections import defaultdict
 
 import pytest
 
-from tests.faults.rows import COLLECTED, ROWS, Cell, cells_of
+from tests.faults.rows import COLLECTED, ROWS, WAYS, Cell, cells_of
 
 _shown: dict[int, set[Cell]] = defaultdict(set)
+
+_SEARCHED = ("searched", "forms", "hits")
+
+_searches: list[dict[str, int]] = []
+"""What was searched for secrets, by test: see no_secret_out."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before anything is deselected
@@ -26,6 +31,10 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         for name, cell in report.user_properties:
             if name == "fault" and isinstance(cell, list | tuple):  # as it comes from a process
                 _shown[int(cell[0])].add((int(cell[0]), str(cell[1]), str(cell[2])))
+    if report.when == "teardown":
+        told = dict(report.user_properties)
+        if "searched" in told:
+            _searches.append({name: int(str(told[name])) for name in _SEARCHED})
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -38,7 +47,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         told = row.left_out and f"left out: {row.left_out}"
         told = told or "; ".join(_ways(_shown[number])) or ", ".join(row.by)
         out.write_line(f"{number:>4} {len(_shown[number]):>3}  {row.says:<62} {told}")
-        for what, why in (("open", row.open), ("not shown", row.lacks)):
+        reasons = {
+            "open": row.open,
+            "not shown": row.lacks,
+            "not in all ways": row.ways,
+            "nobody else": row.only,
+        }
+        for what, why in reasons.items():
             if why:
                 out.write_line(f"{'':>10}{what}: {why}")
     shown = sum(map(len, _shown.values()))
@@ -47,11 +62,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     out.write_line(
         f"{len(ROWS)} rows, {shown} cells shown, {left_out} rows left out, {is_open} open"
     )
+    searched, forms, hits = (sum(each[name] for each in _searches) for name in _SEARCHED)
+    out.write_line(
+        f"{searched} outputs of {len(_searches)} tests searched for {forms} forms of their "
+        f"secrets: {hits} hits"
+    )
 
 
 def _ways(cells: set[Cell]) -> list[str]:
-    """Who was asked, and in which ways."""
+    """Who was asked, and in which ways, where those aren't all four."""
     by_subject: dict[str, list[str]] = defaultdict(list)
     for _, way, subject in sorted(cells):
         by_subject[subject].append(way)
-    return [f"{subject} ({', '.join(ways)})" for subject, ways in by_subject.items()]
+    return [
+        subject if {*ways} >= {*WAYS} else f"{subject} ({', '.join(ways)})"
+        for subject, ways in by_subject.items()
+    ]

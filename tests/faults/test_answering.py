@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import pytest
@@ -22,15 +23,18 @@ from modelplug import (
     Delta,
     Finish,
     FirstDeltaTimeoutError,
+    ModelNotFoundError,
     ModelRequest,
     OverloadedError,
+    PermissionDeniedError,
     QuotaError,
     RateLimitError,
     ServerError,
     Timeouts,
     TruncatedStreamError,
 )
-from modelplug.testing import Drip, KeepAlive, Message, Noise, Silence, Step
+from modelplug.testing import Drip, Fail, FailKind, Gate, KeepAlive, Message, Noise, Silence, Step
+from modelplug.testing.upstream import Upstream
 from modelplug.testing.websocket import WebSocketUpstream
 from tests.faults.asking import (
     VIRTUAL_WAYS,
@@ -41,73 +45,113 @@ from tests.faults.asking import (
     failure,
     told,
 )
-from tests.faults.servers import Handler, Server, agreed, answer, closed, reset, saying
-from tests.providers.spark.wire import error, frame
+from tests.faults.carriers import ALL, REMOTE, Carrier, over
+from tests.faults.cases import is_answered, over_carriers
+from tests.faults.leaps import leaping
+from tests.faults.lines import WEBSOCKET
+from tests.faults.servers import Handler, Server, agreed, gone, reset
+from tests.providers.spark.wire import error
 from tests.support.scripted import AsyncScripted, BlockingScripted, ScriptedClient
 from tests.support.spark import client_of
 
 
-def agreed_then_reset(connection: socket.socket) -> None:
-    """Agree, and reset before the question can be read."""
+def reset_at_once(connection: socket.socket) -> None:
+    """Agree to a WebSocket, and reset before the question can be read."""
     agreed(connection)
     reset(connection)
 
 
-class Case(NamedTuple):
+def reset_unread(connection: socket.socket) -> None:
+    """Reset when a question begins to come, with nothing of it read."""
+    connection.recv(1, socket.MSG_PEEK)
+    reset(connection)
+
+
+def leave(connection: socket.socket) -> None:
+    """End it."""
+
+
+def end_politely(carrier: Carrier) -> Handler:
+    """Take leave in the place of an answer."""
+
+    def then(connection: socket.socket) -> None:
+        connection.sendall(carrier.end)
+        gone(connection)
+
+    return carrier.saying(then=then)
+
+
+class Ending(NamedTuple):
     """What a service does instead of answering, and what it must be."""
 
     row: int
-    handler: Handler
+    what: str
+    on: tuple[str, ...]
+    handler: Callable[[Carrier], Handler]
     expected: Expected
 
 
 LOST = Expected(ConnectionLostError, retryable=True)
 
-CASES = [
+ENDINGS = [
     # Where the agreement and the reset are read in one go, nothing was sent; else it may have been.
-    Case(25, agreed_then_reset, LOST),
-    Case(26, saying(then=reset), LOST._replace(sent="maybe")),
-    Case(28, agreed, LOST),
-    Case(29, saying(closed(1000)), Expected(TruncatedStreamError, True, sent="maybe")),
+    Ending(25, "unread", ("spark",), lambda _: reset_at_once, LOST),
+    Ending(25, "unread", ("http",), lambda _: reset_unread, LOST._replace(sent="maybe")),
+    Ending(26, "read", REMOTE, lambda on: on.saying(then=reset), LOST._replace(sent="maybe")),
+    Ending(28, "unread", ("spark",), lambda _: agreed, LOST),
+    Ending(28, "read", REMOTE, lambda on: on.saying(then=leave), LOST._replace(sent="maybe")),
+    Ending(
+        29, "politely", REMOTE, end_politely, Expected(TruncatedStreamError, True, sent="maybe")
+    ),
 ]
 
 
 @every_way
-@pytest.mark.parametrize(
-    "case",
-    [pytest.param(each, id=f"{each.row}", marks=pytest.mark.fault(each.row)) for each in CASES],
-)
-def test_an_end_in_place_of_an_answer(case: Case, way: Way) -> None:
+@over_carriers(ENDINGS)
+def test_an_end_in_place_of_an_answer(case: Ending, carrier: Carrier, way: Way) -> None:
     """The connection was lost, or the answer cut short: never an empty answer."""
-    with Server(case.handler, answer) as server:
-        client = client_of(server.url)
+    with Server(case.handler(carrier), carrier.answer) as server:
+        client = carrier.client(server)
         assert case.expected == told(failure(client, way), case.expected)
         assert answered(client, way) == "fine"
         assert server.wait_gone()
 
 
-heard = threading.Event()
-"""Set once the client has given up: it is to be told from one that was read."""
-
-
-def deaf(connection: socket.socket) -> None:
-    """Agree, and read nothing of what follows until the client has given up."""
-    agreed(connection)
-    heard.wait(30)
+def narrow() -> socket.socket:
+    """A listener for whose connections neither system keeps more than some kilobytes."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(128)
+    return listener
 
 
 @pytest.mark.fault(27)
 @every_way
-def test_a_service_that_stops_reading(way: Way) -> None:
+@over(*REMOTE)
+def test_a_service_that_stops_reading(carrier: Carrier, way: Way) -> None:
     """The time for opening ends it, and the service may have seen a part."""
-    heard.clear()
-    question = ModelRequest(messages="x" * (16 << 20), timeout=Timeouts(open=1.0))
-    with Server(deaf, answer) as server:
-        client = client_of(server.url)
-        with pytest.raises(ConnectTimeoutError) as caught:
+    begun, left = threading.Event(), threading.Event()
+
+    def deaf(connection: socket.socket) -> None:
+        if carrier.line is WEBSOCKET:
+            agreed(connection)
+        connection.recv(1)
+        begun.set()
+        left.wait(30)
+
+    question = ModelRequest(messages="x" * (1 << 18), timeout=Timeouts())
+    with Server(deaf, carrier.answer, listener=narrow()) as server:
+        client = carrier.client(server)
+        with (
+            leaping(11.0, phase="open", after=begun.is_set),
+            pytest.raises(ConnectTimeoutError) as caught,
+        ):
             way(client, question)
         assert (caught.value.retryable, caught.value.sent) == (True, "maybe")
-        heard.set()
+        assert caught.value.limit == 10.0
+        left.set()
         assert answered(client, way) == "fine"
 
 
@@ -154,35 +198,76 @@ def test_an_error_code(
     assert answered(client, way) == "fine"
 
 
-NOTHING: dict[int, dict[str, Sequence[Step]]] = {
-    31: {"silence": [Silence()]},
-    32: {
-        "pings": [KeepAlive(0.02)],
-        "noise": [Drip(0.02), *[Noise()] * 500],
-        "empty pieces": [Drip(0.02), *[Message(frame("", seq)) for seq in range(500)]],
-    },
+KINDS: dict[FailKind, type[BackendError]] = {
+    "permission": PermissionDeniedError,
+    "quota": QuotaError,
+    "rate_limit": RateLimitError,
+    "concurrency": ConcurrencyLimitError,
+    "context_length": ContextLengthError,
+    "content_filter_input": ContentFilterError,
+    "content_filter_output": ContentFilterError,
+    "bad_request": BadRequestError,
+    "unknown_model": ModelNotFoundError,
+    "server": ServerError,
+    "overloaded": OverloadedError,
+    "unknown_code": BackendError,
 }
+"""What a service says, and a library raises."""
 
 
 @every_way
-@pytest.mark.parametrize(
-    "steps",
-    [
-        pytest.param(steps, id=what, marks=pytest.mark.fault(row))
-        for row, each in NOTHING.items()
-        for what, steps in each.items()
-    ],
-)
-def test_no_answer_begins(spark: WebSocketUpstream, steps: Sequence[Step], way: Way) -> None:
+@over("http", "library")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.fault(30, 60)
+def test_a_failure_by_its_kind(
+    kind: FailKind, carrier: Carrier, service: Upstream, way: Way
+) -> None:
+    """The same of services that have other words for it."""
+    client = carrier.client(service)
+    error = KINDS[kind]
+    expected = Expected(error, error in AGAIN)
+    service.play(Fail(kind))
+    assert expected == told(failure(client, way), expected)
+    service.play("Hel", "lo", Fail(kind))
+    expected = expected._replace(partial="Hello", sent="yes")
+    assert expected == told(failure(client, way), expected)
+    is_answered(client, service, way)
+
+
+class Nothing(NamedTuple):
+    """What comes in place of an answer, and never ends; and how it begins, before time leaps."""
+
+    row: int
+    what: str
+    on: tuple[str, ...]
+    steps: Sequence[Step]
+    begun: Sequence[Step] = ()
+
+
+NOTHING = [
+    Nothing(31, "silence", ALL, [Silence()]),
+    Nothing(32, "pings", REMOTE, [KeepAlive(0.02)]),
+    Nothing(32, "noise", ALL, [Noise()] * 500, [Drip(0.02), *[Noise()] * 5]),
+    Nothing(32, "empty pieces", ALL, [Delta()] * 500, [Drip(0.02), *[Delta()] * 5]),
+]
+
+
+@every_way
+@over_carriers(NOTHING)
+def test_no_answer_begins(case: Nothing, carrier: Carrier, service: Upstream, way: Way) -> None:
     """What is no piece of an answer is no progress, however much of it comes."""
-    client = client_of(spark)
-    spark.play(*steps)
-    expected = Expected(FirstDeltaTimeoutError, retryable=True, sent="maybe")
-    timeouts = Timeouts(connect=30, open=30, first_delta=0.3, idle=30)
-    assert expected == told(failure(client, way, timeouts), expected)
-    assert spark.exchanges[-1].wait_gone()
-    spark.play("fine", Finish())
-    assert answered(client, way) == "fine"
+    client = carrier.client(service)
+    gate = f"{case.row} {len(service.exchanges)}"
+    service.release(gate)
+    service.play(*case.begun, Gate(gate), *case.steps)
+    begun = partial(service.wait_reached, gate, within=0.0)
+    expected = Expected(FirstDeltaTimeoutError, True, sent="maybe" if carrier.line else None)
+    with leaping(61.0, phase="sent" if carrier.line else "start", after=begun):
+        assert expected == told(error := failure(client, way, Timeouts()), expected)
+    assert isinstance(error, FirstDeltaTimeoutError)
+    assert error.limit == 60.0
+    assert service.exchanges[-1].wait_gone()
+    is_answered(client, service, way)
 
 
 @pytest.mark.fault(31, subject="hostile")
@@ -214,7 +299,8 @@ def test_a_plugin_that_says_nothing(kind: type[ScriptedClient], way: Way) -> Non
 
     client.steps = (Delta(), Delta(), wait)
     expected = Expected(FirstDeltaTimeoutError, retryable=True)
-    assert expected == told(failure(client, way, Timeouts(first_delta=0.1)), expected)
+    with leaping(61.0, phase="start"):
+        assert expected == told(failure(client, way, Timeouts()), expected)
     assert client.aborted.wait(10)
     client.steps = (Delta("fine"), Finish())
     assert answered(client, way) == "fine"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.rows import COLLECTED, ROWS
+from tests.faults.rows import COLLECTED, ROWS, WAYS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,6 +31,35 @@ def test_no_row_is_without_cells_or_reason() -> None:
     by_others = {number for number, row in ROWS.items() if row.by}
     left_out = {number for number, row in ROWS.items() if row.left_out}
     assert shown | by_others == ROWS.keys() - left_out
+
+
+def _shown() -> dict[int, dict[str, set[str]]]:
+    """By rows and those who are asked, the ways in which the tests of this folder ask."""
+    shown: dict[int, dict[str, set[str]]] = {}
+    for module in SECTIONS & COLLECTED.keys():
+        for row, way, subject in COLLECTED[module]:
+            shown.setdefault(row, {}).setdefault(subject, set()).add(way)
+    return shown
+
+
+def test_everybody_is_asked_in_all_ways_or_there_is_a_reason() -> None:
+    """The matrix is the whole product; a reason that is none any more is no reason."""
+    if not COLLECTED.keys() >= SECTIONS:
+        return  # as above
+    lacking = {
+        row
+        for row, subjects in _shown().items()
+        if any(not ways >= {*WAYS} for ways in subjects.values())
+    }
+    assert lacking == {number for number, row in ROWS.items() if row.ways}
+
+
+def test_somebody_else_is_asked_or_there_is_a_reason() -> None:
+    """What holds for one client alone may be that client's own doing."""
+    if not COLLECTED.keys() >= SECTIONS:
+        return  # as above
+    alone = {row for row, subjects in _shown().items() if len(subjects) < 2}
+    assert alone <= {number for number, row in ROWS.items() if row.only}
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ class ReferenceClient(ProxyLLMClient):
         """What one message says."""
         try:
             told: Any = json.loads(message)
-        except ValueError:
+        except (ValueError, RecursionError):
             told = None
         if told is None:
             raise DecodeError("a message is no JSON")

@@ -10,6 +10,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -34,6 +35,7 @@ from modelplug.transport import Endpoint
 from modelplug.transport.dial import dial
 from modelplug.transport.faults import printable
 from modelplug.transport.handshake import MESSAGE_LIMIT, Refusal
+from modelplug.transport.retry_after import parse_retry_after
 from tests.core.conformance import reference
 from tests.core.conformance.reference import ReferenceClient
 
@@ -76,8 +78,10 @@ class SseClient(ReferenceClient):
         head = await http.event()
         if not isinstance(head, h11.Response):
             raise ProtocolError("the service gave no response")
-        kind = dict(head.headers).get(b"content-type", b"").partition(b";")[0].strip()
-        if head.status_code == 200 and kind == b"text/event-stream":
+        headers = dict(head.headers)
+        kind = headers.get(b"content-type", b"").partition(b";")[0].strip()
+        is_plain = headers.get(b"content-encoding", b"identity") == b"identity"
+        if head.status_code == 200 and kind == b"text/event-stream" and is_plain:
             return
         said = b""
         with suppress(ProxyLLMError):  # what there is of it will do
@@ -86,7 +90,13 @@ class SseClient(ReferenceClient):
         message = printable(call.scrub(said.decode(errors="replace")), limit=MESSAGE_LIMIT)
         if head.status_code == 200:
             raise HandshakeError("the service answered with something else", status=200)
-        raise self.refused(Refusal(status=head.status_code, message=message))
+        retry_after = headers.get(b"retry-after", b"").decode("latin-1")
+        refusal = Refusal(
+            status=head.status_code,
+            message=message,
+            retry_after=parse_retry_after(retry_after, now=datetime.now(UTC)),
+        )
+        raise self.refused(refusal)
 
     async def heard(self, http: Http, call: Call) -> AsyncIterator[Delta | Finish]:
         """What the events say, until the response ends."""

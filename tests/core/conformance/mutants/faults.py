@@ -369,7 +369,7 @@ class ExpectsAll(ReferenceClient):
         return super().read(message, call)
 
 
-@mutant(kills="FLT-12", words="a message whose text is 7: an output has no text")
+@mutant(kills="FLT-12", words="a message whose text is 7: the plugin yielded a int where a Delta")
 class PassesAnything(ReferenceClient):
     """Takes whatever stands where a text belongs for one."""
 

@@ -68,10 +68,13 @@ class StaysOpen(ReferenceClient):
 class ClosesOnce(ReferenceClient):
     """Takes a second close for a mistake."""
 
+    _is_closed = False
+
     def close(self) -> None:
         """The first time."""
-        if self._closed:
+        if self._is_closed:
             raise RuntimeError("it is closed already")
+        self._is_closed = True
         super().close()
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from modelplug import Capabilities, ModelMetadata, ModelRequest, ProxyLLMError
+from modelplug.policies import Attempt, Opening
 from tests.core.conformance.mutants import mutant
 from tests.core.conformance.reference import ReferenceClient
 
@@ -39,10 +40,10 @@ class AsksForAnother(ReferenceClient):
         """As ever."""
         return await super().models()
 
-    def _complete(self, request: Any) -> ModelRequest:
-        asked = super()._complete(request)
-        named = isinstance(request, ModelRequest) and request.model
-        return asked if named else asked.copy(model="large")
+    async def open(self, request: ModelRequest, opening: Opening) -> Attempt:
+        """Of the large one, where none is named."""
+        asked = request if request.model else request.copy(model="large")
+        return await super().open(asked, opening)
 
 
 class FallsBack(ReferenceClient):

@@ -83,15 +83,14 @@ class LibraryError(Exception):
 
 @mutant(kills="SEC-02", words="the key stands in")
 class KeyInCause(ReferenceClient):
-    """Chains an error of a library's, whose text is the URL."""
+    """Chains an error of a library's, whose text is the URL, where nobody cleans it."""
 
-    async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Any]:
+    async def generate(self, request: Any, message_converter: Any = None) -> ModelOutput:
         """With the key in it."""
         try:
-            async for piece in super().stream_deltas(request, call):
-                yield piece
+            return await super().generate(request, message_converter)
         except TruncatedStreamError as error:
-            key = call.credential().api_key.reveal()
+            key = self.params.credential().api_key.reveal()
             raise error from LibraryError(f"wss://example.test/?key={key}")
 
 
