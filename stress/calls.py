@@ -7,18 +7,27 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
-from modelplug import ModelOutput, ModelRequest, PluginContractError, ProxyLLMClient, ProxyLLMError
+from modelplug import (
+    ModelOutput,
+    ModelRequest,
+    ModelStream,
+    PluginContractError,
+    ProxyLLMClient,
+    ProxyLLMError,
+)
 from stress.clients import Clients
 from stress.programs import Cut, Program
 from stress.service import Served, Service
 
-__all__ = ["HANGING_SECONDS", "Call", "Outcome"]
+__all__ = ["HANGING_SECONDS", "Call", "Ending", "Outcome"]
 
 HANGING_SECONDS = 20.0
 """A call that takes so much longer than its deadline hangs, however busy the machine is."""
 
-_CANCELLED, _ABANDONED = "cancelled", "abandoned"
+Ending: TypeAlias = Literal["answer", "error", "cancelled", "abandoned", "closed", "hangs"]
+"""How a call ended, if it did; ``closed``: its stream was, and its reader got no more."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -27,7 +36,9 @@ class Outcome:
 
     Attributes:
         program: what it met.
-        word: ``answer``, ``cancelled``, ``abandoned``, or the class of its error.
+        ending: how it ended; None while it goes on.
+        error: the class of what it raised; empty for nothing.
+        is_untyped: whether that is no error of ours.
         seconds: how long it took.
         cut_at: when its caller went, if it did before the end; ``time.monotonic()``.
         served: what the service did.
@@ -35,11 +46,18 @@ class Outcome:
     """
 
     program: Program
-    word: str = ""
+    ending: Ending | None = None
+    error: str = ""
+    is_untyped: bool = False
     seconds: float = 0.0
     cut_at: float | None = None
     served: Served | None = None
     broken: list[str] = field(default_factory=list)
+
+    @property
+    def word(self) -> str:
+        """What it counts as: its ending, or the class of its error."""
+        return self.error or str(self.ending)
 
 
 class Call:
@@ -61,8 +79,9 @@ class Call:
         """Carry it out on this loop."""
         client = self._begin()
         try:
-            if self._is_abandoned:
-                await self._abandon(client)
+            cut = self._program.cut
+            if cut is not None and cut.going == "abandon":
+                await self._abandon(cut, client)
             else:
                 await self._ask(client)
         finally:
@@ -81,54 +100,65 @@ class Call:
     # ------------------------------------------------------------------ from a loop
 
     async def _ask(self, client: ProxyLLMClient) -> None:
-        stream = client.generate_stream(self._request)
         whole = self._program.way == "generate"
-        asking = asyncio.ensure_future(client.generate(self._request) if whole else stream.final())
+        stream = None if whole else client.generate_stream(self._request)
+        asking = asyncio.ensure_future(
+            client.generate(self._request) if stream is None else stream.final()
+        )
         cut = self._program.cut
         if cut is not None:
-            await self._moment(asking)
-        if cut is not None and not asking.done():
-            self._outcome.cut_at = time.monotonic()
-            if cut.going == "cancel":
-                asking.cancel()
-            elif cut.going == "close":
-                await stream.aclose()
-            else:
-                client.close()
+            await self._moment(cut, asking)
+            if not asking.done():
+                await self._go(cut, asking, stream, client)
         await asyncio.wait([asking], timeout=self._hanging)
         if not asking.done():
-            self._hangs()
+            self._outcome.ending = "hangs"
             asking.cancel()
         elif asking.cancelled():
-            self._outcome.word = _CANCELLED
+            self._outcome.ending = "cancelled"
         elif (error := asking.exception()) is not None:
             self._failed(error)
         else:
             self._answered(asking.result().text)
         if cut is not None and self._outcome.cut_at is not None and cut.going == "cancel":
-            self._promise(self._outcome.word == _CANCELLED, "a cancel was swallowed")
+            self._promise(self._outcome.ending == "cancelled", "a cancel was swallowed")
 
-    async def _abandon(self, client: ProxyLLMClient) -> None:
+    async def _go(
+        self,
+        cut: Cut,
+        asking: asyncio.Future[ModelOutput],
+        stream: ModelStream | None,
+        client: ProxyLLMClient,
+    ) -> None:
+        """Have its caller go."""
+        self._outcome.cut_at = time.monotonic()
+        if cut.going == "cancel":
+            asking.cancel()
+        elif cut.going == "close" and stream is not None:
+            await stream.aclose()
+        else:
+            client.close()
+
+    async def _abandon(self, cut: Cut, client: ProxyLLMClient) -> None:
         """Read some outputs, and drop the stream as it is."""
-        stream, count = client.generate_stream(self._request), 0
+        stream, left = client.generate_stream(self._request), cut.outputs
         try:
             async for output in stream:
-                count += 1
+                left -= 1
                 if output.final:
                     self._answered(output.text)
                     return
-                if self._program.cut and count >= self._program.cut.outputs:
-                    break
+                if left <= 0:
+                    self._outcome.ending, self._outcome.cut_at = "abandoned", time.monotonic()
+                    return
         except ProxyLLMError as error:
             self._failed(error)
-            return
-        self._outcome.word, self._outcome.cut_at = _ABANDONED, time.monotonic()
+        else:
+            self._outcome.ending = "closed"
+            self._promise(False, "it ended without an end")
 
-    async def _moment(self, asking: asyncio.Future[ModelOutput]) -> None:
+    async def _moment(self, cut: Cut, asking: asyncio.Future[ModelOutput]) -> None:
         """Wait until its caller goes, or has no need to."""
-        cut = self._program.cut
-        if cut is None:
-            return
         for _ in range(cut.turns):
             if asking.done():
                 return
@@ -147,18 +177,18 @@ class Call:
                 self._answered(client.sync_generate(self._request).text)
                 return
             stream = client.sync_generate_stream(self._request)
-            if cut is not None and not self._is_abandoned:
+            if cut is not None and cut.going != "abandon":
                 go = stream.close if cut.going == "close" else client.close
                 going = self._later(cut, go)
             for count, output in enumerate(stream, 1):
                 if output.final:
                     self._answered(output.text)
-                elif cut is not None and self._is_abandoned and count >= cut.outputs:
-                    self._outcome.word, self._outcome.cut_at = _ABANDONED, time.monotonic()
+                elif cut is not None and cut.going == "abandon" and count >= cut.outputs:
+                    self._outcome.ending, self._outcome.cut_at = "abandoned", time.monotonic()
                     return
-            if not self._outcome.word:
+            if self._outcome.ending is None:
                 # Closed before it was first read, or between two outputs that were at hand.
-                self._outcome.word = "closed"
+                self._outcome.ending = "closed"
                 self._promise(cut is not None and cut.going == "close", "it ended without an end")
         except Exception as error:  # noqa: BLE001  # whatever it is, it is judged
             self._failed(error)
@@ -172,7 +202,7 @@ class Call:
 
         def leave() -> None:
             """Go, unless it is over."""
-            if not self._outcome.word:
+            if self._outcome.ending is None:
                 self._outcome.cut_at = time.monotonic()
             go()
 
@@ -188,10 +218,6 @@ class Call:
         return ModelRequest(messages=self._program.question, timeout=self._program.timeouts)
 
     @property
-    def _is_abandoned(self) -> bool:
-        return self._program.cut is not None and self._program.cut.going == "abandon"
-
-    @property
     def _hanging(self) -> float:
         return (self._program.timeouts.total or 0.0) + HANGING_SECONDS
 
@@ -202,22 +228,19 @@ class Call:
 
     def _end(self, client: ProxyLLMClient) -> None:
         self._outcome.seconds += time.monotonic()
-        if self._outcome.seconds > self._hanging:
-            self._hangs()
+        is_over = self._outcome.seconds <= self._hanging and self._outcome.ending != "hangs"
+        self._promise(is_over, f"it took more than {self._hanging:.1f} s")
         self._clients.give_back(client)
         self._service.forget(self._program)
 
-    def _hangs(self) -> None:
-        self._outcome.word = self._outcome.word or "hangs"
-        self._outcome.broken.append(f"it took more than {self._hanging:.1f} s")
-
     def _answered(self, text: str) -> None:
-        self._outcome.word = "answer"
+        self._outcome.ending = "answer"
         self._promise(text in self._program.texts, f"a wrong answer: {text!r}")
 
     def _failed(self, error: BaseException) -> None:
-        self._outcome.word = type(error).__name__
+        self._outcome.ending, self._outcome.error = "error", type(error).__name__
         if not isinstance(error, ProxyLLMError):
+            self._outcome.is_untyped = True
             self._outcome.broken.append(f"untyped: {error!r}")
             return
         blamed = isinstance(error, PluginContractError) or type(error) is ProxyLLMError

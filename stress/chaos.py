@@ -28,6 +28,9 @@ WARM_UP_CALLS = 64
 QUIET_CALLS = 200
 QUIET_SECONDS = 0.02
 
+_QUIET_AGAIN = "python -m stress.chaos --seconds 0"
+"""After the warm-up, all those that are cancelled one by one: they are the same each time."""
+
 
 class Chaos:
     """A run.
@@ -40,7 +43,7 @@ class Chaos:
 
     def __init__(self, *, seed: int, seconds: float, calls: int | None = None) -> None:
         self._seed, self._seconds, self._calls = seed, seconds, calls
-        self.tally = Tally(f"python -m stress.chaos --seed {seed} --only")
+        self.tally = Tally()
         self._quiet = Latencies()
         self._left: dict[str, int] | None = None
 
@@ -85,17 +88,17 @@ class Chaos:
 
     async def _cancel_in_quiet(self, service: Service) -> None:
         """Cancel calls one by one, with nothing else to do for either side."""
-        tally, clients = Tally("see stress.chaos"), Shared(service)
+        tally, clients = Tally(), Shared(service)
         cut = Cut(going="cancel", seconds=QUIET_SECONDS)
         calls = QUIET_CALLS if self._calls is None else min(QUIET_CALLS, self._calls)
         for number in range(calls):
-            tally.add(await Call(steady(number, cut), service, clients).run())
+            program = steady(number, cut, again=_QUIET_AGAIN)
+            tally.add(await Call(program, service, clients).run())
         await has_gone(Held.now())
         tally.settle()
         self._quiet = tally.latencies
         clients.close()
-        for each in tally.broken:
-            self.tally.broke(each)
+        self.tally.take_over(tally)
 
     def _crowd(self, service: Service, clients: PerCall, seed: int, calls: int | None) -> Crowd:
         return Crowd(

@@ -11,9 +11,9 @@ from modelplug.policies import (
     Backoff,
     Breaker,
     Circuit,
+    CircuitLimits,
     ConcurrencyLimit,
     Fallback,
-    Limits,
     Pool,
     Retry,
     RetryBudget,
@@ -39,10 +39,6 @@ class Clients(Protocol):
         """Its call is over."""
         ...
 
-    def close(self) -> None:
-        """Close all that are left."""
-        ...
-
     def left(self) -> str:
         """What calls that are over still hold; empty if nothing."""
         ...
@@ -56,7 +52,7 @@ class _Policies:
         self.slots = [Slots(4, queue=16), Slots(64)]
         self._turn = 0
         self._budget = RetryBudget()
-        self._circuit = Circuit(Limits(failures=5, opening=0.05, longest=0.2))
+        self._circuit = Circuit(CircuitLimits(failures=5, opening=0.05, longest=0.2))
         self._gate = LocalGate(60_000)
         self._around: Mapping[str, Callable[[ProxyLLMClient], ProxyLLMClient]] = {
             "retry": lambda client: Retry(client, budget=self._budget, backoff=_BACKOFF),
@@ -109,9 +105,6 @@ class PerCall:
     def give_back(self, client: ProxyLLMClient) -> None:
         """Close it."""
         client.close()
-
-    def close(self) -> None:
-        """Nothing is left: each was closed by its call."""
 
     def left(self) -> str:
         """What calls that are over still hold; empty if nothing."""

@@ -7,7 +7,7 @@ the caller goes before the end, and when.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Literal, TypeAlias, get_args
 
@@ -86,6 +86,7 @@ class Program:
         stack: the policies around the client, from within.
         timeouts: its clocks.
         cut: when its caller goes; None for one that stays.
+        again: the command that carries it out again.
     """
 
     number: int
@@ -95,6 +96,7 @@ class Program:
     stack: Sequence[str]
     timeouts: Timeouts
     cut: Cut | None
+    again: str = field(repr=False)
 
     @property
     def question(self) -> str:
@@ -130,6 +132,7 @@ def wild(seed: int, number: int, threaded: bool) -> Program:
         stack=random.choices(POLICIES, k=random.choice((0, 0, 1, 2, 3))),
         timeouts=_short(random, 1.0),
         cut=_cut(random, way) if random.random() < 0.5 else None,
+        again=f"python -m stress.chaos --seed {seed} --only {number}",
     )
 
 
@@ -149,10 +152,11 @@ def mixed(seed: int, number: int, threaded: bool) -> Program:
         stack=stack,
         timeouts=_short(random, 2.0),
         cut=cut,
+        again=f"python -m stress.soak --seed {seed} --only {number}",
     )
 
 
-def steady(number: int, cut: Cut) -> Program:
+def steady(number: int, cut: Cut, *, again: str) -> Program:
     """A call to which something is said, and then nothing more; its caller goes."""
     return Program(
         number=number,
@@ -162,6 +166,7 @@ def steady(number: int, cut: Cut) -> Program:
         stack=(),
         timeouts=Timeouts(connect=60, open=60, first_delta=60, idle=60, total=60),
         cut=cut,
+        again=again,
     )
 
 

@@ -37,6 +37,9 @@ SHORTEST_ROUND, LONGEST_ROUND = 2.0, 60.0
 AT_ONCE = 100
 TOLD_EACH = 1000
 
+_DROPPED_AGAIN = "python -m stress.soak --seconds 0"
+"""Nothing but the streams that are begun and dropped: they are the same each time."""
+
 
 class Soak:
     """A run.
@@ -57,7 +60,7 @@ class Soak:
         self._began = time.monotonic()
         self._samples: list[Held] = []
         self._lines: list[str] = []
-        self.tally = Tally(f"python -m stress.soak --seed {seed} --only")
+        self.tally = Tally()
 
     async def run(self) -> None:
         """Ask and ask, count what is held, and see what is left."""
@@ -132,10 +135,11 @@ class Soak:
         cut = Cut(going="abandon", outputs=1)
         for first in range(numbers.start, numbers.stop, AT_ONCE):
             batch = range(first, min(first + AT_ONCE, numbers.stop))
-            calls = [Call(steady(number, cut), service, clients).run() for number in batch]
+            programs = [steady(number, cut, again=_DROPPED_AGAIN) for number in batch]
+            calls = [Call(program, service, clients).run() for program in programs]
             for outcome in await asyncio.gather(*calls):
                 self.tally.add(outcome)
-                if outcome.word != "abandoned":
+                if outcome.ending != "abandoned":
                     self.tally.broke(f"a stream that should be abandoned: {outcome.word}")
             self.tally.settle()  # or what the service saw would pile up
 

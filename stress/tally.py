@@ -52,16 +52,20 @@ class Latencies:
 class Tally:
     """Outcomes as they come, from any thread.
 
-    Args:
-        command: what carries out one program again, before its number.
+    Attributes:
+        words: how many there were of each.
+        untyped: how many failures weren't typed.
+        broken: promises that were.
+        slowest: the longest that a call took beyond its deadline, in seconds.
+        latencies: from each cut to its connection's end.
     """
 
-    def __init__(self, command: str) -> None:
+    def __init__(self) -> None:
         self.words: Counter[str] = Counter()
+        self.untyped = 0
         self.broken: list[str] = []
         self.slowest = 0.0
         self.latencies = Latencies()
-        self._command = command
         self._lock = threading.Lock()
         self._cuts: list[tuple[float, Exchange]] = []
 
@@ -70,22 +74,23 @@ class Tally:
         """How many calls there were."""
         return self.words.total()
 
-    @property
-    def untyped(self) -> int:
-        """How many failures weren't typed."""
-        return sum("untyped" in each for each in self.broken)
-
     def add(self, outcome: Outcome) -> None:
         """Count a call."""
         limit = outcome.program.timeouts.total or 0.0
         with self._lock:
             self.words[outcome.word] += 1
+            self.untyped += outcome.is_untyped
             self.slowest = max(self.slowest, outcome.seconds - limit)
             if outcome.cut_at is not None and outcome.served and outcome.served.exchanges:
                 self._cuts.append((outcome.cut_at, outcome.served.exchanges[-1]))
         for each in outcome.broken:
-            number = outcome.program.number
-            self.broke(f"{each}\n    again: {self._command} {number}\n    {outcome.program}")
+            self.broke(f"{each}\n    again: {outcome.program.again}\n    {outcome.program}")
+
+    def take_over(self, other: Tally) -> None:
+        """Note what another one found, besides how many there were."""
+        with self._lock:
+            self.untyped += other.untyped
+            self.broken += other.broken
 
     def broke(self, what: str) -> None:
         """Note a promise that was broken."""

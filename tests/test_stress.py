@@ -12,10 +12,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from modelplug import Delta, Finish, ModelOutput, ProxyLLMClient
+from modelplug import Delta, Finish, ModelOutput, ModelStream, ProxyLLMClient, Timeouts
 from stress.calls import Call
 from stress.clients import PerCall
 from stress.programs import Cut, Draw, mixed, steady, wild
@@ -109,14 +110,15 @@ def test_a_find_is_told(
     script: list[Delta | Finish | Callable[[], None]], told: str, *, threaded: bool
 ) -> None:
     """With what carries it out again."""
-    client, tally = AsyncScripted(*script), Tally("again")
+    client, tally = AsyncScripted(*script), Tally()
     program = replace(wild(1, 4, threaded), cut=None)
     with Service() as service:
         call = Call(program, service, Mistaken(service, client))
         tally.add(call.run_in_thread() if threaded else asyncio.run(call.run()))
     assert len(tally.broken) == 1
     assert told in tally.broken[0]
-    assert "again: again 4\n" in tally.broken[0]
+    assert "again: python -m stress.chaos --seed 1 --only 4\n" in tally.broken[0]
+    assert tally.untyped == 0
 
 
 def test_a_cancel_that_is_swallowed_is_told() -> None:
@@ -129,10 +131,59 @@ def test_a_cancel_that_is_swallowed_is_told() -> None:
             raise ValueError("what cancel?")
 
     client = Deaf()
-    program = replace(steady(2, Cut(going="cancel", turns=3)), way="generate")
+    program = replace(steady(2, Cut(going="cancel", turns=3), again="again"), way="generate")
     with Service() as service:
         outcome = asyncio.run(Call(program, service, Mistaken(service, client)).run())
     assert outcome.broken == ["untyped: ValueError('what cancel?')", "a cancel was swallowed"]
+    tally = Tally()
+    tally.add(outcome)
+    assert (tally.untyped, dict(tally.words)) == (1, {"ValueError": 1})
+
+
+def test_a_call_that_hangs_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it would have gone on."""
+    monkeypatch.setattr("stress.calls.HANGING_SECONDS", 0.0)
+    client = AsyncScripted(lambda: asyncio.sleep(60))
+    program = replace(steady(2, Cut(going="close"), again="again"), cut=None)
+    limits = {"connect": None, "open": None, "first_delta": None, "idle": None}
+    program = replace(program, timeouts=Timeouts(**limits, total=0.05))
+    monkeypatch.setattr(client, "timeouts_of", lambda _: Timeouts(**limits, total=None))
+    with Service() as service:
+        outcome = asyncio.run(Call(program, service, Mistaken(service, client)).run())
+    assert (outcome.word, outcome.broken) == ("hangs", ["it took more than 0.1 s"])
+
+
+def test_a_program_that_needn_t_stream_makes_no_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked for whole is asked for once."""
+    client = AsyncScripted(Delta(steady(2, Cut(going="close"), again="").question), Finish())
+    made: list[object] = []
+    make = client.generate_stream
+
+    def counted_stream(*asked: Any) -> ModelStream:
+        made.append(asked)
+        return make(*asked)
+
+    monkeypatch.setattr(client, "generate_stream", counted_stream)
+    program = replace(steady(2, Cut(going="close"), again=""), way="generate", cut=None)
+    with Service() as service:
+        outcome = asyncio.run(Call(program, service, Mistaken(service, client)).run())
+    assert (outcome.ending, outcome.broken, len(made)) == ("answer", [], 1)
+
+
+@pytest.mark.parametrize(
+    ("draw", "module"), [(wild, "chaos"), (mixed, "soak")], ids=["wild", "mixed"]
+)
+def test_a_program_knows_what_carries_it_out_again(draw: Draw, module: str) -> None:
+    """By the seed that it was drawn by, which is another one in a warm-up."""
+    assert draw(8, 3, True).again == f"python -m stress.{module} --seed 8 --only 3"
+
+
+def test_what_another_tally_found_is_taken_over() -> None:
+    """Its count isn't, nor its times."""
+    one, other = Tally(), Tally()
+    other.untyped, other.broken = 2, ["a promise"]
+    one.take_over(other)
+    assert (one.untyped, one.broken, one.count) == (2, ["a promise"], 0)
 
 
 def test_what_is_told_to_nobody_is_told() -> None:
@@ -142,7 +193,7 @@ def test_what_is_told_to_nobody_is_told() -> None:
         def __del__(self) -> None:
             raise KeyError("dying")
 
-    tally = Tally("again")
+    tally = Tally()
     with tally.listening():
         logging.getLogger("modelplug").warning("a plugin's clean-up failed")
         Dying()

@@ -5,17 +5,37 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, NamedTuple
 
 import pytest
 
-from modelplug import Call, Delta, Finish, ModelRequest, ProxyLLMClient
+from modelplug import (
+    Call,
+    ConnectError,
+    Delta,
+    Finish,
+    ModelRequest,
+    ProxyLLMClient,
+    TokenCount,
+)
 from modelplug.conformance.calls import Swept
+from modelplug.policies import (
+    Backoff,
+    Breaker,
+    Circuit,
+    CircuitLimits,
+    ConcurrencyLimit,
+    Fallback,
+    Pool,
+    Retry,
+    Slots,
+)
+from modelplug.policies.rate import LocalGate, RateLimit
 from modelplug.testing import Gate
 from modelplug.testing.websocket import WebSocketUpstream
 from modelplug_spark.codec import SparkCodec
-from tests.support.scripted import ScriptedClient
+from tests.support.scripted import ScriptedClient, Step
 from tests.support.spark import client_of
 
 MOST = 100
@@ -63,31 +83,145 @@ def points(attempt: Callable[[int, int | None], End]) -> int:
         found = attempt(first, None)
         if found.suspensions < first:
             return tried
-        for again in range(first + 1, MOST):
+        for again in range(first + 1, first + MOST):
             tried += 1
             assert (found.cancelled, found.others) == (True, 0), (first, again - 1, found)
             found = attempt(first, again)
             if found.suspensions < again:
                 break
+        else:
+            raise AssertionError("a clean-up has no end")
     raise AssertionError("a call has no end")
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (lambda first, again: End(first, True, 0), "a call has no end"),
+        (lambda first, again: End(2 * MOST, True, 0), "a clean-up has no end"),
+    ],
+    ids=["call", "clean-up"],
+)
+def test_what_has_no_end_is_told(found: Callable[[int, int | None], End], told: str) -> None:
+    """A sweep doesn't pass for having been long."""
+    with pytest.raises(AssertionError, match=told):
+        points(found)
 
 
 class Careful(ScriptedClient):
     """Waits wherever a provider can: before, between and after its deltas, and as it cleans up."""
 
+    pieces: Sequence[Delta | Finish] = (Delta("a"), Delta("b"), Finish())
+
     async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Delta]:
         """Two deltas."""
         self._begin(request, call)
         try:
-            for piece in (Delta("a"), Delta("b"), Finish()):
+            for piece in self.pieces:
                 await asyncio.sleep(0)
                 yield piece  # type: ignore[misc]  # the last is no delta
+            if not self.pieces:
+                await asyncio.sleep(0)
+                raise ConnectError("nobody is there")
         finally:
             try:
                 await asyncio.sleep(0)
                 await asyncio.sleep(0)
             finally:
                 self.closed += 1
+
+
+class Down(Careful):
+    """Waits as well, and fails before its answer begins."""
+
+    pieces = ()
+
+
+class Recovering(Careful):
+    """Fails at its first call, and answers all that follow."""
+
+    def _begin(self, request: ModelRequest, call: Call) -> Sequence[Step]:
+        steps = super()._begin(request, call)
+        self.pieces = Careful.pieces if len(self.calls) > 1 else ()
+        return steps
+
+
+class Counted(Careful):
+    """Waits to count tokens, too."""
+
+    async def count_tokens(self, messages: object, model: str | None = None) -> TokenCount:
+        """Two, after a while."""
+        await asyncio.sleep(0)
+        return TokenCount(n=2, exact=True, method="a guess")
+
+
+class Arranged(NamedTuple):
+    """A policy that is about to have its providers called.
+
+    Attributes:
+        client: the policy.
+        providers: which are in it.
+        left: what of its own a call has left behind; 0 where nothing.
+    """
+
+    client: ProxyLLMClient
+    providers: Sequence[Careful]
+    left: Callable[[], int] = int
+
+
+def fallback() -> Arranged:
+    """The first fails, the second answers."""
+    providers = (Down(), Careful())
+    return Arranged(Fallback(*providers), providers)
+
+
+def pool() -> Arranged:
+    """The first call begins with one that fails."""
+    providers = (Down(), Careful())
+    return Arranged(Pool(*providers), providers)
+
+
+def retry() -> Arranged:
+    """It waits before it tries again."""
+    provider = Recovering()
+    backoff = Backoff(base=0.001)
+    return Arranged(Retry(provider, backoff=backoff, jitter=lambda: 1.0), [provider])
+
+
+def breaker() -> Arranged:
+    """The call is the probe of a circuit that was open; all others would be refused."""
+    provider, now = Careful(), 0.0
+    circuit = Circuit(CircuitLimits(failures=1), now=lambda: now)
+    circuit.failed(object())
+    now = 10.0
+    client = Breaker(provider, circuit=circuit, refuse_alone=True)
+    return Arranged(client, [provider], lambda: circuit.state != "closed")
+
+
+def concurrency() -> Arranged:
+    """There is room for one, and that is taken for a millisecond."""
+    provider, slots = Careful(), Slots(1)
+    asyncio.get_running_loop().call_later(0.001, slots.give_back, slots.take())
+    return Arranged(
+        ConcurrencyLimit(provider, slots), [provider], lambda: slots.taken + slots.waiting
+    )
+
+
+def rate() -> Arranged:
+    """The next turn is in a millisecond; a call has to be counted before, and its tokens pass."""
+    provider, requests, tokens = Counted(), LocalGate(60_000, burst=1), LocalGate(60_000, burst=2)
+    for gate in (requests, tokens):
+        gate.charge(2)
+    return Arranged(RateLimit(provider, requests=requests, tokens=tokens), [provider])
+
+
+def all_of_them() -> Arranged:
+    """As a configuration puts them around a client, and that into a fallback."""
+    down, up, slots = Down(), Careful(), Slots(1)
+    limited = RateLimit(ConcurrencyLimit(down, slots), requests=LocalGate(60_000))
+    retried = Retry(limited, retries=1, backoff=Backoff(base=0.001), jitter=lambda: 1.0)
+    client = Fallback(Breaker(retried), ConcurrencyLimit(up, slots))
+    return Arranged(client, (down, up), lambda: slots.taken + slots.waiting)
 
 
 async def whole(client: ProxyLLMClient) -> None:
@@ -120,6 +254,30 @@ def test_a_provider_is_let_go_wherever_its_call_is_cancelled(
             found = await swept(ask(client), first, again)
             assert client.closed == len(client.calls)
             assert (await client.generate("hi")).text == "ab"
+            return found
+
+        return asyncio.run(main())
+
+    assert points(attempt) >= 10
+
+
+@pytest.mark.parametrize("ask", [whole, in_a_block, bare])
+@pytest.mark.parametrize(
+    "arrange", [fallback, pool, retry, breaker, concurrency, rate, all_of_them]
+)
+def test_a_policy_lets_go_wherever_a_call_is_cancelled(
+    arrange: Callable[[], Arranged],
+    ask: Callable[[ProxyLLMClient], Coroutine[Any, Any, None]],
+) -> None:
+    """Whatever it had taken is given back, its providers are let go, and the next call works."""
+
+    def attempt(first: int, again: int | None) -> End:
+        async def main() -> End:
+            arranged = arrange()
+            found = await swept(ask(arranged.client), first, again)
+            assert all(each.closed == len(each.calls) for each in arranged.providers)
+            assert (await arranged.client.generate("hi")).text == "ab"
+            assert arranged.left() == 0
             return found
 
         return asyncio.run(main())
