@@ -23,13 +23,13 @@ from modelplug.configfile import CONFIG_VARIABLE
 from modelplug.conformance.runner import all_checks
 from modelplug.params import RequestDefaults
 from modelplug.policies import (
-    ANOTHERS_TO_SERVE,
+    FALLBACK_ERRORS,
     Backoff,
     Breaker,
     Circuit,
+    CircuitLimits,
     ConcurrencyLimit,
     Fallback,
-    Limits,
     Retry,
     RetryBudget,
     Slots,
@@ -51,6 +51,9 @@ COMMAND = "make tables"
 NOT_SPELLED = NO_OPTIONS
 """Params that a config string can't say as an option."""
 
+SHORT = {"proxyllm_backend": "backend"}
+"""Short names that aren't the full one without its ``proxy_``."""
+
 VARIABLES = {
     "MODELPLUG_BACKEND": "the command line's config string where `-b` gives none",
     CONFIG_VARIABLE: "the file with profiles, instead of looking for one; `none` is no file",
@@ -66,12 +69,13 @@ POLICY_OPTIONS = (
     "concurrency",
     "requests_per_minute",
     "tokens_per_minute",
+    "burst",
     "redis_url",
 )
 """Params that are about policies."""
 
 POLICIES = (
-    *(Retry, Backoff, RetryBudget, Fallback, Breaker, Circuit, Limits),
+    *(Retry, Backoff, RetryBudget, Fallback, Breaker, Circuit, CircuitLimits),
     *(ConcurrencyLimit, Slots, RateLimit, LocalGate, SharedGate),
 )
 """Policies, and what they are made with."""
@@ -104,7 +108,8 @@ def params() -> str:
     told = attributes(ProxyModelParameters)
     rows = []
     for name in ProxyModelParameters.model_fields:
-        short = "" if name in NOT_SPELLED else f"`{name.removeprefix('proxy_')}`"
+        short = f"`{SHORT.get(name, name.removeprefix('proxy_'))}`"
+        short += ", in profiles" if name in NOT_SPELLED else ""
         rows.append([f"`{name}`", short, told[name]])
     return table(["params field", "in config strings and profiles", "what it is"], rows)
 
@@ -172,8 +177,8 @@ def _default(value: object) -> str:
     """A default as a table shows it; empty where there is none, or nothing to show."""
     if value is inspect.Parameter.empty or value is None or value == Secret():
         return ""
-    if value is ANOTHERS_TO_SERVE:
-        return "`ANOTHERS_TO_SERVE`"
+    if value is FALLBACK_ERRORS:
+        return "`FALLBACK_ERRORS`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     if callable(value):

@@ -31,9 +31,11 @@ RANKS = {
     # L1: errors, and what knows only errors and values.
     "errors": "L1.0",
     "bridge": "L1.1",
+    "causes": "L1.1",
     "clock": "L1.1",
     "configstring": "L1.1",
     "observers": "L1.1",
+    "patience": "L1.2",
     "secrets": "L1.1",
     "vocabulary": "L1.1",
     "call": "L1.2",
@@ -105,8 +107,6 @@ MAKERS = {
 
 MAY_MAKE = {
     "modelplug.bridge": {"threading.Thread", "asyncio.new_event_loop"},
-    # Name look-ups that hang must not starve the app's own threads.
-    "modelplug.transport.dial": {"concurrent.futures.ThreadPoolExecutor"},
     # A client that blocks must not stop the server that should show it.
     "modelplug.testing.threads": {"asyncio.Runner", "threading.Thread"},
     # A program of its own, to which it happens what happens to an app's.

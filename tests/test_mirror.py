@@ -36,9 +36,30 @@ OVERALL = {
     "tests/core/conformance/test_teeth.py": "assertions, by the mutants that live without them",
     KIT: "the checks, by the mutants that they kill",
     "tests/core/policies/test_over_the_wire.py": "policies, around a client of real sockets",
+    "tests/core/policies/test_policies_machine.py": "policies' parts, in any order of events",
+    "tests/core/test_stream_machine.py": "streams, in any order of reading and ending them",
+    "tests/faults/test_witness.py": "the search for secrets, by some that were planted",
     **{
         f"tests/faults/test_{part}.py": "the fault matrix: from the caller down to the wire"
-        for part in ("answering", "configuration", "connecting", "ending", "rows", "streaming")
+        for part in (
+            "answering",
+            "breakdowns",
+            "cancelling",
+            "configuration",
+            "connecting",
+            "dropping",
+            "frames",
+            "handshakes",
+            "hooks",
+            "keys",
+            "leaving",
+            "pace",
+            "plugins",
+            "rows",
+            "sharing",
+            "streaming",
+            "tls",
+        )
     },
     "tests/core/conformance/wrapped/test_wrapped.py": "policies, by all checks up to resilient",
     "tests/core/conformance/test_reference_inprocess.py": "the references without a wire",

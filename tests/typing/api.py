@@ -113,15 +113,15 @@ from modelplug import (
     worker_stream,
 )
 from modelplug.policies import (
-    ANOTHERS_TO_SERVE,
+    FALLBACK_ERRORS,
     Attempt,
     Backoff,
     Breaker,
     Circuit,
+    CircuitLimits,
     ConcurrencyLimit,
     Ending,
     Fallback,
-    Limits,
     Opening,
     Policy,
     Pool,
@@ -652,7 +652,7 @@ def policies(client: ProxyLLMClient, output: ModelOutput) -> ProxyLLMClient:
     slots = Slots(4, queue=8)
     limited = ConcurrencyLimit(client, slots)
     assert_type(ConcurrencyLimit(client, 4).slots, Slots)
-    circuit = Circuit(Limits(failures=5, share=0.5), chance=lambda: 0.5)
+    circuit = Circuit(CircuitLimits(failures=5, share=0.5), jitter=lambda: 0.5)
     breaker = Breaker(retry, circuit=circuit, refuse_alone=True)
     assert_type(circuit.state, Literal["closed", "open", "half-open"])
     pool: Pool = Pool(limited, Patient(client))
@@ -660,4 +660,4 @@ def policies(client: ProxyLLMClient, output: ModelOutput) -> ProxyLLMClient:
         if isinstance(attempt, FailedAttempt):
             assert_type(attempt.error, ProxyLLMError)
             assert_type(attempt.backend, str | None)
-    return Fallback(breaker, pool, on=[*ANOTHERS_TO_SERVE, AuthenticationError])
+    return Fallback(breaker, pool, on=[*FALLBACK_ERRORS, AuthenticationError])
