@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 __all__ = ["CAPABILITY_NAMES", "REQUEST_CAPABILITIES", "Capabilities", "ModelMetadata", "Support"]
@@ -93,3 +93,7 @@ class ModelMetadata:
     context_length: int = 4096
     capabilities: Capabilities = field(default_factory=Capabilities)
     ext_metadata: Mapping[str, object] = field(default_factory=dict)
+
+    def with_context(self, tokens: int | None) -> ModelMetadata:
+        """The same with a context of ``tokens``; None, where nobody set one, changes nothing."""
+        return self if tokens is None else replace(self, context_length=tokens)

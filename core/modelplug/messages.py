@@ -7,6 +7,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from modelplug.capabilities import ModelMetadata
+from modelplug.delta import ToolCall
 
 __all__ = [
     "Content",
@@ -43,25 +44,44 @@ class ModelMessage:
     Attributes:
         role: ``system``, ``human``, ``ai``, ``tool`` or ``view``; OpenAI's names (``user``,
             ``assistant``, ``developer``) are accepted and kept as one of these.
-        content: text, or a list of parts.
+        content: text, or a list of parts; None, where the model called tools and said nothing,
+            is kept as an empty text.
         round_index: which round of the conversation it belongs to, from 0.
+        tool_calls: what the model asked for in an ``ai`` message: ``output.tool_calls`` as
+            they came, or mappings as OpenAI's chat completions have them.
+        reasoning: in an ``ai`` message, what the model thought before it called tools, as
+            ``output.reasoning`` has it. Some services want it back with the calls; it is sent
+            to those alone.
+        tool_call_id: in a ``tool`` message, the ``id`` of the call whose result it has.
 
     Raises:
-        ValueError: the role is unknown, or the content is neither text nor parts.
+        ValueError: the role is unknown, the content is neither text nor parts, or a message of
+            another role has what belongs to tools.
     """
 
     role: str
     content: Content
     _: KW_ONLY
     round_index: int = 0
+    tool_calls: Sequence[ToolCall] = ()
+    tool_call_id: str | None = None
+    reasoning: str = ""
 
     def __post_init__(self) -> None:
         common = COMMON_ROLES.get(str(self.role))
         if common is None:
             raise ValueError(f"unknown role {self.role!r}; known are {', '.join(COMMON_ROLES)}")
-        if not isinstance(self.content, str):
-            object.__setattr__(self, "content", _parts(self.content))
         object.__setattr__(self, "role", OWN_ROLES[common])
+        object.__setattr__(self, "tool_calls", _calls(self.tool_calls))
+        if (self.tool_calls or self.reasoning) and self.role != "ai":
+            raise ValueError(f"a model thinks and calls tools in role ai, not {self.role}")
+        if self.tool_call_id is not None and self.role != "tool":
+            raise ValueError(f"a call's result is in a message of role tool, not {self.role}")
+        content: object = self.content
+        if content is None and self.tool_calls:
+            object.__setattr__(self, "content", "")
+        elif not isinstance(content, str):
+            object.__setattr__(self, "content", _parts(content))
 
     @property
     def pass_to_model(self) -> bool:
@@ -76,9 +96,17 @@ class ModelMessage:
         return "\n".join(str(part["text"]) for part in self.content if "text" in part)
 
     def to_common(self) -> dict[str, object]:
-        """The message as ``{"role": ..., "content": ...}`` with the names of most services."""
+        """The message as ``{"role": ..., "content": ...}`` with the names of most services.
+
+        A call without arguments has those of an empty object: services want JSON there.
+        """
         content = self.content if isinstance(self.content, str) else [*map(dict, self.content)]
-        return {"role": COMMON_ROLES[self.role], "content": content}
+        common: dict[str, object] = {"role": COMMON_ROLES[self.role], "content": content}
+        if self.tool_calls:
+            common["tool_calls"] = [*map(_common_call, self.tool_calls)]
+        if self.tool_call_id is not None:
+            common["tool_call_id"] = self.tool_call_id
+        return common
 
 
 def _parts(content: object) -> tuple[Mapping[str, object], ...]:
@@ -89,8 +117,39 @@ def _parts(content: object) -> tuple[Mapping[str, object], ...]:
     raise ValueError("content is a string or a list of parts (mappings)")
 
 
+def _calls(given: object) -> tuple[ToolCall, ...]:
+    if given is None:
+        return ()
+    if not isinstance(given, Sequence) or isinstance(given, str | bytes):
+        raise ValueError("tool_calls are a list")
+    return tuple(_call(each, index) for index, each in enumerate(given))
+
+
+def _call(given: object, index: int) -> ToolCall:
+    if isinstance(given, ToolCall):
+        return replace(given, index=index)
+    function = given.get("function") if isinstance(given, Mapping) else None
+    if not isinstance(given, Mapping) or not isinstance(function, Mapping):
+        raise ValueError("a tool call is a ToolCall, or a mapping with id and function")
+    name, arguments = function.get("name"), function.get("arguments") or ""
+    if not isinstance(name, str) or not isinstance(arguments, str):
+        raise ValueError("the function of a tool call has a name, and arguments in JSON's text")
+    id_ = given.get("id")
+    return ToolCall(
+        index=index, id=None if id_ is None else str(id_), name=name, arguments=arguments
+    )
+
+
+def _common_call(call: ToolCall) -> dict[str, object]:
+    function = {"name": call.name or "", "arguments": call.arguments or "{}"}
+    named = {} if call.id is None else {"id": call.id}
+    return {**named, "type": "function", "function": function}
+
+
 MessageLike: TypeAlias = ModelMessage | Mapping[str, object]
-"""A message, or a mapping with ``role`` and ``content``."""
+"""A message, or a mapping with its fields by name; ``role`` and ``content`` must be there."""
+
+_KEYS = frozenset({"role", "content", "round_index", "tool_calls", "tool_call_id", "reasoning"})
 
 
 def as_messages(messages: str | Iterable[MessageLike]) -> tuple[ModelMessage, ...]:
@@ -112,15 +171,15 @@ def _as_message(message: MessageLike) -> ModelMessage:
         return message
     if not isinstance(message, Mapping):
         raise ValueError(f"a message is a ModelMessage or a mapping, not {type(message).__name__}")
-    unknown = sorted(set(message) - {"role", "content", "round_index"})
-    if unknown:
-        raise ValueError(f"a message has role, content and round_index, not {', '.join(unknown)}")
-    try:
-        role, content = message["role"], message["content"]
-    except KeyError as missing:
-        raise ValueError(f"a message lacks {missing}") from None
-    index = message.get("round_index") or 0
-    return ModelMessage(str(role), content, round_index=index)  # type: ignore[arg-type]  # checked there
+    if unknown := sorted(set(message) - _KEYS):
+        known = "role, content, round_index, tool_calls, tool_call_id and reasoning"
+        raise ValueError(f"a message has {known}, not {', '.join(unknown)}")
+    needed = {"role"} if message.get("tool_calls") else {"role", "content"}
+    if missing := sorted(needed - set(message)):
+        raise ValueError(f"a message lacks {' and '.join(map(repr, missing))}")
+    values = {name: value for name, value in message.items() if name not in ("role", "content")}
+    values["round_index"] = values.get("round_index") or 0
+    return ModelMessage(str(message["role"]), message.get("content"), **values)  # type: ignore[arg-type]  # checked there
 
 
 @runtime_checkable

@@ -194,6 +194,8 @@ class ModelRequest:
         # An empty list or text asks for nothing; the number 0 does.
         names = [name for name, value in values if value or type(value) in (int, float)]
         roles = {message.role for message in self.messages}
+        if any(message.tool_calls for message in self.messages):
+            roles.add("tool")  # what it called goes with what came of it
         names += [f"{role}_role" for role in ("system", "tool") if role in roles]
         if any(_has_image(message) for message in self.messages):
             names.append("images")

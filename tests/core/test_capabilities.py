@@ -184,6 +184,13 @@ def test_metadata_shares_no_default() -> None:
     assert ModelMetadata(model="a").ext_metadata is not ModelMetadata(model="b").ext_metadata
 
 
+def test_a_model_may_be_given_another_context() -> None:
+    """All else stays; None, where nobody set one, is no other."""
+    model = ModelMetadata(model="m", context_length=7, ext_metadata={"a": 1})
+    expected = ModelMetadata(model="m", context_length=100, ext_metadata={"a": 1})
+    assert (expected, model) == (model.with_context(100), model.with_context(None))
+
+
 def test_metadata_is_frozen() -> None:
     """A model keeps its name."""
     with pytest.raises(FrozenInstanceError):

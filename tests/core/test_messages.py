@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Sequence
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
+from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -18,6 +19,8 @@ from modelplug import (
     MessageConverter,
     ModelMessage,
     ModelMetadata,
+    ModelOutput,
+    ToolCall,
 )
 from modelplug.messages import as_messages
 
@@ -330,3 +333,81 @@ def test_a_system_message_with_an_image_is_not_folded() -> None:
     able = Capabilities(emulated=["system_role"])
     metadata = ModelMetadata(model="m", capabilities=able)
     assert messages == DefaultMessageConverter().convert(messages, metadata)
+
+
+CALL = ToolCall(id="c1", name="weather", arguments='{"city": "Oslo"}')
+COMMON_CALL = {
+    "id": "c1",
+    "type": "function",
+    "function": {"name": "weather", "arguments": '{"city": "Oslo"}'},
+}
+
+
+def test_a_conversation_with_tools_has_the_names_of_most_services() -> None:
+    """Calls and their results are given out as OpenAI's chat completions have them."""
+    called = ModelMessage("ai", "a moment", tool_calls=[CALL])
+    result = ModelMessage("tool", "rain", tool_call_id="c1")
+    expected = [
+        {"role": "assistant", "content": "a moment", "tool_calls": [COMMON_CALL]},
+        {"role": "tool", "content": "rain", "tool_call_id": "c1"},
+    ]
+    assert expected == [called.to_common(), result.to_common()]
+
+
+def test_a_call_without_arguments_has_those_of_an_empty_object() -> None:
+    """Services want JSON there, and nothing is none."""
+    common = ModelMessage("ai", "", tool_calls=[replace(CALL, arguments="")]).to_common()
+    (call,) = cast(list[dict[str, dict[str, str]]], common["tool_calls"])
+    assert call["function"] == {"name": "weather", "arguments": "{}"}
+
+
+@pytest.mark.parametrize("content", [{"content": None}, {"content": ""}, {}])
+def test_a_call_needs_no_text(content: dict[str, object]) -> None:
+    """A message that calls tools may say nothing, in each way that services say nothing."""
+    (message,) = as_messages([{"role": "assistant", "tool_calls": [COMMON_CALL], **content}])
+    assert ModelMessage("ai", "", tool_calls=[CALL]) == message
+
+
+def test_the_calls_of_an_output_go_back_as_they_came() -> None:
+    """What an output has as ``tool_calls`` is what a message takes, numbered from 0."""
+    output = ModelOutput("", tool_calls=[CALL, replace(CALL, id="c2", index=7)])
+    message = ModelMessage("ai", output.text, tool_calls=output.tool_calls)
+    expected = [(0, "c1"), (1, "c2")]
+    assert expected == [(call.index, call.id) for call in message.tool_calls]
+    assert (message,) == as_messages([message.to_common()])
+
+
+def test_what_a_model_thought_goes_with_its_calls() -> None:
+    """Thinking is kept for the services that want it back, and isn't given out to all others."""
+    message = ModelMessage("ai", "", tool_calls=[CALL], reasoning="hm")
+    common = message.to_common()
+    assert "hm" not in str(common)
+    assert (message,) == as_messages([{**common, "reasoning": "hm"}])
+
+
+@given(st.lists(st.builds(ToolCall, id=st.none() | st.text(), name=st.text(), arguments=st.text())))
+@UNTIMED
+def test_calls_survive_the_way_out_and_back(calls: list[ToolCall]) -> None:
+    """Whatever a model called, the message that says so can be read again."""
+    (read,) = as_messages([ModelMessage("ai", "", tool_calls=calls).to_common()])
+    expected = [replace(call, arguments=call.arguments or "{}") for call in calls]
+    assert read == ModelMessage("ai", "", tool_calls=expected)
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ({"role": "user", "content": "hi", "tool_calls": [COMMON_CALL]}, "role ai, not human"),
+        ({"role": "user", "content": "hi", "reasoning": "hm"}, "role ai, not human"),
+        ({"role": "user", "content": "hi", "tool_call_id": "c1"}, "role tool, not human"),
+        ({"role": "ai", "content": "", "tool_calls": COMMON_CALL}, "tool_calls are a list"),
+        ({"role": "ai", "content": "", "tool_calls": ["c1"]}, "a ToolCall, or a mapping"),
+        ({"role": "ai", "content": "", "tool_calls": [{"id": "c1"}]}, "a ToolCall, or a mapping"),
+        ({"role": "ai", "tool_calls": [{"function": {"arguments": {}}}]}, "arguments in JSON"),
+        ({"role": "ai", "content": None}, "content is a string"),
+    ],
+)
+def test_what_is_no_call_is_refused(message: dict[str, object], told: str) -> None:
+    """A call in the wrong place or shape is an error that says what is wrong with it."""
+    with pytest.raises(ValueError, match=told):
+        as_messages([message])

@@ -13,12 +13,13 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as run_with
 from hypothesis import strategies as st
 
-from modelplug import ModelMessage, ModelRequest, ModelRequestContext, Timeouts
+from modelplug import ModelMessage, ModelRequest, ModelRequestContext, Timeouts, ToolCall
 from modelplug.request import REQUEST_DEFAULTS, OnUnsupported
 
 UNTIMED = run_with(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 QUESTION = ModelMessage("human", "hi")
+CALLING = ModelMessage("ai", "", tool_calls=[ToolCall(name="clock")])
 IMAGE = {"type": "image_url", "image_url": {"url": "data:,"}}
 FULL = ModelRequest(
     model="m",
@@ -241,6 +242,7 @@ def test_stop_sequences_are_a_tuple(
         pytest.param({"messages": [ModelMessage("view", "hi")]}, (), id="view"),
         pytest.param({"messages": [ModelMessage("system", "hi")]}, ("system_role",), id="system"),
         pytest.param({"messages": [ModelMessage("tool", "hi")]}, ("tool_role",), id="tool"),
+        pytest.param({"messages": [CALLING]}, ("tool_role",), id="call"),
         pytest.param({"messages": [ModelMessage("human", [IMAGE])]}, ("images",), id="image"),
     ],
 )
