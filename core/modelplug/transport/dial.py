@@ -52,7 +52,7 @@ async def dial(
     *,
     tls: SSLContext | None = None,
     timeout: float | None = None,  # noqa: ASYNC109  # asyncio's TLS has a clock of its own
-) -> None:
+) -> socket.socket | None:
     """Connect ``protocol`` to ``endpoint``.
 
     When this fails or is cancelled, ``protocol`` may have got its transport already: whoever
@@ -63,6 +63,9 @@ async def dial(
         protocol: gets the transport.
         tls: instead of the shared context.
         timeout: seconds for the TLS handshake; None for asyncio's 60.
+
+    Returns:
+        The socket below the transport, where the loop didn't make one of its own.
 
     Raises:
         ResolveError: the host's name has no address.
@@ -86,9 +89,10 @@ async def dial(
             ssl_shutdown_timeout=_TLS_SHUTDOWN if context else None,
         )
         if isinstance(loop, asyncio.BaseEventLoop):
-            await connect(sock=await _connected(addresses))
-        else:
-            await _in_turn(addresses, connect)
+            connection = await _connected(addresses)
+            await connect(sock=connection)
+            return connection
+        await _in_turn(addresses, connect)
     except OSError as error:
         fault = connecting_failed(error, endpoint)
     if fault is not None:
@@ -96,6 +100,7 @@ async def dial(
             raise fault
         finally:
             del fault  # the error's traceback holds this frame: no cycle
+    return None
 
 
 def _check(addresses: Sequence[_Address], endpoint: Endpoint) -> None:

@@ -19,55 +19,26 @@ Nothing here waits for the peer when it leaves: a connection is cut, not closed 
 
 from __future__ import annotations
 
-import asyncio
-import os
-import threading
-import weakref
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from ssl import SSLContext
-from types import TracebackType
-from typing import cast
 
 from modelplug.call import Call
 from modelplug.errors import ConnectionLostError, ProxyLLMError, WrongUseError
 from modelplug.secrets import Secret
-from modelplug.transport.dial import dial
+from modelplug.transport.connection import Connection, Opened, weakly
 from modelplug.transport.endpoint import Endpoint
-from modelplug.transport.handshake import Refusal
+from modelplug.transport.handshake import REFUSAL_SECONDS, Refusal
 from modelplug.transport.wire import Wire
 
 __all__ = ["Refusal", "WebSocket", "connect"]
-
-_BUFFER = 16_384
-"""Bytes that one read takes at most."""
-
-_TLS_BUFFER = 1 << 19
-"""The same over TLS. At the end of a connection asyncio makes one read of all that it has
-decrypted, which can be this much, and drops the rest."""
-
-_REFUSAL_SECONDS = 1.0
-"""How long the body of a refusal is waited for once its head is there."""
 
 _HIGH_WATER = 256
 """Messages that wait for a slow reader before the server is held back."""
 
 _HIGH_WATER_BYTES = 1 << 20
 """The same in bytes; what one read brings comes on top of both."""
-
-_ANSWERED = frozenset({"streaming", "ended"})
-
-
-class _Shared(threading.local):
-    """What the connections of one thread read into. Pages that are never used cost nothing."""
-
-    def __init__(self) -> None:
-        # A view: asyncio's TLS fills it in slices, and those of a bytearray are copies.
-        self.buffer = memoryview(bytearray(_TLS_BUFFER))
-
-
-_shared = _Shared()
 
 
 def connect(
@@ -100,58 +71,22 @@ def connect(
     """
     wire = Wire(endpoint, max_size=max_size, scrub=call.scrub, on_refusal=on_refusal)
     ws = WebSocket(endpoint, call, wire)
-    return _Connection(ws, partial(ws._open, query, tls=tls))
+    return Opened(ws, partial(ws._open, query, tls=tls), ws.abort)
 
 
-class _Connection(AbstractAsyncContextManager["WebSocket"]):
-    # Not an asynccontextmanager: that is a generator, which the event loop would finalise on
-    # its own, beside the provider's, when a stream is dropped.
-    def __init__(self, ws: WebSocket, opening: Callable[[], Awaitable[None]]) -> None:
-        self._ws = ws
-        self._opening = opening
-
-    async def __aenter__(self) -> WebSocket:
-        try:
-            await self._opening()
-        except BaseException:
-            self._ws.abort()
-            raise
-        return self._ws
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._ws.abort()
-
-
-class WebSocket(asyncio.BufferedProtocol):
+class WebSocket(Connection):
     """The client's side of an open connection; ``connect`` makes it.
 
     It belongs to one event loop: only ``abort`` may be called from elsewhere.
     """
 
     def __init__(self, endpoint: Endpoint, call: Call, wire: Wire) -> None:
-        self._endpoint = endpoint
+        super().__init__(endpoint)
         self._call = call
         self._wire = wire
-        self._loop = asyncio.get_running_loop()
-        self._thread = threading.get_ident()
-        self._process = os.getpid()
-        self._transport: asyncio.Transport | None = None
-        self._buffer = _receive_buffer(self._loop, _TLS_BUFFER if endpoint.secure else _BUFFER)
         self._unread = 0
         self._is_opening = True
         self._is_giving_up = False
-        self._is_paused = False
-        self._is_backed_up = False
-        self._is_unreported = False
-        self._waiter: asyncio.Future[None] | None = None
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} to {self._endpoint}>"
 
     @property
     def close_code(self) -> int | None:
@@ -179,8 +114,7 @@ class WebSocket(asyncio.BufferedProtocol):
             return
         for data in self._wire.text(message.encode() if isinstance(message, str) else message):
             self._transport.write(data)
-        self._is_unreported = True
-        self._report()
+        self._wrote(self._call)
 
     async def take(self) -> list[bytes]:
         """All text messages at hand, at least one; an empty list when the connection is closed.
@@ -202,9 +136,7 @@ class WebSocket(asyncio.BufferedProtocol):
             raise self._failure()
         messages, wire.messages = wire.messages, []
         self._unread = 0
-        if self._is_paused and self._transport is not None:
-            self._is_paused = False
-            self._transport.resume_reading()
+        self._go_on()
         return messages
 
     def close(self) -> None:
@@ -214,24 +146,16 @@ class WebSocket(asyncio.BufferedProtocol):
 
     def abort(self) -> None:
         """Cut the connection at once; from any thread, from finalisers, as often as you like."""
-        if os.getpid() != self._process:
-            return  # a forked child shares the socket with its parent, and even the selector
-        with suppress(RuntimeError):  # the loop is closed, and its connections with it
-            if threading.get_ident() == self._thread:
-                self._abort()
-            else:
-                self._loop.call_soon_threadsafe(self._abort)
+        self._home.run(self._abort)
 
     async def _open(self, query: Secret, *, tls: SSLContext | None) -> None:
         call = self._call
         if query:
             call.conceal(query)
         call.reached("connecting")
-        call.on_abort(_abort_of(self))
-        if not self._wire.has_ended:
-            await dial(self._endpoint, self, tls=tls, timeout=call.timeouts.connect)
+        call.on_abort(weakly(self.abort))
+        await self._connect(call, tls=tls)
         if self._transport is not None:
-            call.reached("open")
             self._transport.write(self._wire.request(query))
         while not self._wire.is_open and not self._wire.has_ended:
             await self._news()
@@ -241,16 +165,6 @@ class WebSocket(asyncio.BufferedProtocol):
 
     # asyncio calls these.
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport, unless nobody wants it any more."""
-        self._transport = cast(asyncio.Transport, transport)
-        if self._wire.has_ended:
-            self._follow()
-
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """Where to put what is read: bytes that ``buffer_updated`` uses up at once."""
-        return self._buffer
-
     def buffer_updated(self, nbytes: int) -> None:
         """Take what was read."""
         if not self._wire.has_ended:
@@ -259,7 +173,7 @@ class WebSocket(asyncio.BufferedProtocol):
             if self._wire.is_refused and not self._is_giving_up:
                 # A body that never ends must not hide the status behind a time-out.
                 self._is_giving_up = True
-                self._loop.call_later(_REFUSAL_SECONDS, self._give_up)
+                self._home.loop.call_later(REFUSAL_SECONDS, self._give_up)
             self._follow()
 
     def _give_up(self) -> None:
@@ -278,15 +192,6 @@ class WebSocket(asyncio.BufferedProtocol):
         self._wire.lose(exc)
         self._follow()
 
-    def pause_writing(self) -> None:
-        """The server doesn't read as fast as we write."""
-        self._is_backed_up = True
-
-    def resume_writing(self) -> None:
-        """It does again."""
-        self._is_backed_up = False
-        self._report()
-
     def _follow(self) -> None:
         """Do what the wire's new state asks for: write, hold the server back, cut, wake."""
         wire, transport = self._wire, self._transport
@@ -296,12 +201,10 @@ class WebSocket(asyncio.BufferedProtocol):
                 # logs each that is written when the socket has just been found to be dead.
                 if not (self._is_backed_up or transport.is_closing()):
                     transport.write(data)
-            if wire.has_ended:
-                self._transport = None
-                transport.abort()
-            elif self._is_flooded and not self._is_paused:
-                self._is_paused = True
-                transport.pause_reading()
+            if self._is_flooded and not wire.has_ended:
+                self._hold_back()
+        if wire.has_ended:
+            self._drop()
         if wire.messages or wire.has_ended or (wire.is_open and self._is_opening):
             self._wake()
 
@@ -309,26 +212,6 @@ class WebSocket(asyncio.BufferedProtocol):
     def _is_flooded(self) -> bool:
         waiting = len(self._wire.messages)
         return waiting >= _HIGH_WATER or (waiting > 0 and self._unread >= _HIGH_WATER_BYTES)
-
-    def _report(self) -> None:
-        """Tell the call that the message is on its way, as soon as it is."""
-        if self._is_unreported and self._call.phase not in _ANSWERED:
-            if self._is_backed_up:
-                self._call.reached(self._call.phase, sent="maybe")
-                return
-            self._call.reached("sent")
-        self._is_unreported = False
-
-    async def _news(self) -> None:
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
 
     def _abort(self) -> None:
         self._wire.cut()
@@ -338,20 +221,3 @@ class WebSocket(asyncio.BufferedProtocol):
         error = self._wire.failure() or ConnectionLostError(f"{self._endpoint} has closed")
         error.complete(sent=self._call.sent)
         return error
-
-
-def _abort_of(ws: WebSocket) -> Callable[[], None]:
-    """``ws.abort`` without a hold on ``ws``, which holds the call and so the whole answer."""
-    reference = weakref.ref(ws)
-
-    def abort() -> None:
-        if (alive := reference()) is not None:
-            alive.abort()
-
-    return abort
-
-
-def _receive_buffer(loop: asyncio.AbstractEventLoop, size: int) -> memoryview:
-    """Shared where a loop fills it and calls us in one go; Windows' Proactor does not."""
-    at_once = isinstance(loop, asyncio.SelectorEventLoop) or "uvloop" in type(loop).__module__
-    return _shared.buffer[:size] if at_once else memoryview(bytearray(size))

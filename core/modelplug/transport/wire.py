@@ -30,6 +30,7 @@ from modelplug.transport.handshake import (
     refused,
     request_bytes,
 )
+from modelplug.transport.plainframes import PlainFrames
 
 try:
     from websockets.client import ClientProtocol
@@ -93,10 +94,13 @@ class Wire:
         self.close_reason = ""
         self._endpoint = endpoint
         self._scrub = scrub
-        self._on_refusal = on_refusal or partial(refused, endpoint=endpoint)
+        self._on_refusal = on_refusal or partial(
+            refused, endpoint=endpoint, instead_of="a WebSocket"
+        )
         # Never the query: the library keeps what it is given, in objects with telling reprs.
         uri = WebSocketURI(endpoint.secure, endpoint.host, endpoint.port, endpoint.path, "")
         self._protocol = ClientProtocol(uri, max_size=max_size, logger=_SILENT)
+        self._plain: PlainFrames | None = PlainFrames(max_size=max_size)
         self._answer = Answer()
         self._fragments: list[bytes] = []
         self._fault: Callable[[], ProxyLLMError] | None = None
@@ -117,12 +121,20 @@ class Wire:
     def feed(self, received: bytes) -> None:
         """Take the next bytes."""
         if not self.is_open:
-            self._answer.feed(received)
-        self._protocol.receive_data(received)
-        self._advance()
+            head, received = self._answer.feed(received)
+            self._parse(head)
+        if received and self.is_open and self._plain is not None and not self.has_ended:
+            received = self._plain.cut(received, self.messages)
+            if received:
+                self._plain = None
+        if received:
+            self._parse(received)
 
     def feed_eof(self) -> None:
         """The server sends nothing more."""
+        if self._plain is not None and (rest := self._plain.rest()):
+            self._plain = None
+            self._parse(rest)
         self._protocol.receive_eof()
         self._advance(at_eof=True)
 
@@ -154,6 +166,10 @@ class Wire:
     def failure(self) -> ProxyLLMError | None:
         """A new error for how it ended; None if it ended well, or hasn't."""
         return None if self._fault is None else self._fault()
+
+    def _parse(self, received: bytes) -> None:
+        self._protocol.receive_data(received)
+        self._advance()
 
     def _advance(self, *, at_eof: bool = False) -> None:
         if not self.is_open:

@@ -7,6 +7,7 @@ import base64
 import gc
 import hashlib
 import os
+import re
 import socket
 import ssl
 import struct
@@ -14,7 +15,9 @@ import traceback
 import types
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import Self, TypeAlias
+from typing import Self, TypeAlias, final
+
+import trustme
 
 from modelplug.conformance.calls import Swept
 from modelplug.transport import Endpoint
@@ -27,11 +30,31 @@ GUARD = 30.0
 """Seconds after which a test that hangs is ended; nothing is measured by it."""
 
 
+@final
+class Certificates:
+    """An authority that clients trust, and what its servers show."""
+
+    def __init__(self) -> None:
+        self.authority = trustme.CA()
+        self.client = ssl.create_default_context(cafile=None)
+        self.authority.configure_trust(self.client)
+        self.server = self.server_for("127.0.0.1")
+
+    def server_for(self, host: str) -> ssl.SSLContext:
+        """The context of a server that is ``host``."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.authority.issue_cert(host).configure_cert(context)
+        return context
+
+
 class Peer:
     """A server on loopback that does to each connection what ``handler`` says."""
 
-    def __init__(self, handler: Handler, *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, handler: Handler, *, tls: ssl.SSLContext | None = None, scheme: str = "ws"
+    ) -> None:
         self.connections = 0
+        self._scheme = f"{scheme}s" if tls else scheme
         self._handler = handler
         self._tls = tls
         self._tasks: list[asyncio.Task[None]] = []
@@ -41,9 +64,8 @@ class Peer:
         self._server = await asyncio.start_server(
             self._connected, "127.0.0.1", 0, backlog=1024, ssl=self._tls
         )
-        scheme = "wss" if self._tls else "ws"
         port: int = self._server.sockets[0].getsockname()[1]
-        self.endpoint = Endpoint(scheme=scheme, host="127.0.0.1", port=port, path="/chat")
+        self.endpoint = Endpoint(scheme=self._scheme, host="127.0.0.1", port=port, path="/chat")
         await self._limit.__aenter__()
         return self
 
@@ -148,6 +170,41 @@ def answering(answer: bytes, *, hold: bool = False) -> Handler:
             await silence(reader, writer)
 
     return handler
+
+
+async def requested(reader: asyncio.StreamReader) -> bytes:
+    """A request over HTTP, as it came."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    size = re.search(rb"content-length: (\d+)", head)
+    return head + (await reader.readexactly(int(size[1])) if size else b"")
+
+
+def responding(*responses: bytes, then: Handler = silence) -> Handler:
+    """A handler that answers each request over HTTP with the next of ``responses``."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for response in responses:
+            try:
+                await requested(reader)
+            except asyncio.IncompleteReadError:
+                return  # the client has left
+            writer.write(response)
+            await writer.drain()
+        await then(reader, writer)
+
+    return handler
+
+
+def chunked(*chunks: bytes, end: bool = True, head: bytes = b"") -> bytes:
+    """A response over HTTP in chunks, written without the library that reads it."""
+    body = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
+    start = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" + head + b"\r\n"
+    return start + body + (b"0\r\n\r\n" if end else b"")
+
+
+def sized(body: bytes = b"", *, status: int = 200, head: bytes = b"") -> bytes:
+    """A response over HTTP that tells its length."""
+    return b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n%s\r\n%s" % (status, len(body), head, body)
 
 
 def cancelled_at(wait: int, main: Coroutine[object, None, object]) -> Swept:

@@ -13,7 +13,7 @@ from websockets.http11 import Request
 
 from modelplug.call import Call
 from modelplug.secrets import Secret
-from modelplug.transport import Endpoint
+from modelplug.transport import Endpoint, handshake
 from modelplug.transport.handshake import (
     MESSAGE_LIMIT,
     Answer,
@@ -64,6 +64,11 @@ def test_a_refusal_has_what_the_server_said() -> None:
         message='{"message":"HMAC signature is wrong"}',
         date="Fri, 05 May 2023 10:43:39 GMT",
         retry_after=7.0,
+        headers={
+            "date": "Fri, 05 May 2023 10:43:39 GMT",
+            "retry-after": "7",
+            "content-length": "38",
+        },
     )
 
 
@@ -110,7 +115,8 @@ def test_an_answer_without_status_is_no_refusal(answer: bytes) -> None:
 def test_a_chunked_body_is_put_together(body: bytes, message: str) -> None:
     """As far as it has come and makes sense."""
     refusal = refusal_of(b"HTTP/1.1 500 X\r\nTransfer-Encoding: Chunked\r\n\r\n" + body)
-    assert refusal == Refusal(status=500, message=message)
+    headers = {"transfer-encoding": "Chunked"}
+    assert refusal == Refusal(status=500, message=message, headers=headers)
 
 
 def test_a_refusal_by_an_old_proxy_has_its_status() -> None:
@@ -135,14 +141,22 @@ def test_a_long_body_is_cut() -> None:
     assert not answer_of(head, b"x" * (MESSAGE_LIMIT - 1)).is_enough
     answer = answer_of(head, b"x" * (MESSAGE_LIMIT + 99))
     assert answer.is_enough
-    assert answer.refusal(str) == Refusal(status=500, message="x" * MESSAGE_LIMIT)
+    refusal = answer.refusal(str)
+    assert refusal is not None
+    assert refusal.message == "x" * MESSAGE_LIMIT
+
+
+def test_a_line_of_a_head_that_was_cut_is_left_out() -> None:
+    """It may end in half of what was to be taken out."""
+    refusal = refusal_of(b"HTTP/1.1 500 X\r\nX-A: whole\r\nX-B: s3cret-sign")
+    assert refusal == Refusal(status=500, headers={"x-a": "whole"})
 
 
 def test_an_endless_head_is_cut() -> None:
     """The same where the body never comes."""
     answer = answer_of(b"HTTP/1.1 500 X\r\n", *[b"X-Y: " + b"z" * 1000 + b"\r\n"] * 100)
     assert answer.is_enough
-    assert answer.refusal(str) == Refusal(status=500)
+    assert answer.refusal(str) == Refusal(status=500, headers={"x-y": "z" * 1000})
     assert len(answer._received) < 70_000
 
 
@@ -162,7 +176,7 @@ def test_garbage_is_told_from_an_answer_cut_short(received: bytes, may_be: bool)
 @pytest.mark.parametrize(
     ("status", "hint", "retryable"),
     [
-        (200, "not a WebSocket service", False),
+        (200, "not the service that was meant", False),
         (302, "redirects are not followed", False),
         (404, None, False),
         (429, None, True),
@@ -178,6 +192,39 @@ def test_a_refusal_that_nobody_knows_is_a_handshake_error(
     assert (error.status, error.provider_message, error.retry_after) == (status, "words", 3.0)
     assert (error.retryable, hint is None or hint in str(error.hint)) == (retryable, True)
     assert refused(replace(refusal, message=""), ENDPOINT).provider_message is None
+
+
+def test_a_refusal_says_what_was_wanted() -> None:
+    """The text tells a WebSocket's handshake from a request."""
+    refusal = Refusal(status=404)
+    assert refused(refusal, ENDPOINT).message.endswith("status 404 instead of a response")
+    told = refused(refusal, ENDPOINT, instead_of="a WebSocket").message
+    assert told.endswith("status 404 instead of a WebSocket")
+
+
+def test_over_http_a_refusal_has_headers_and_body() -> None:
+    """All of both, as text and without secrets, for whoever looks for the service's own words."""
+    headers = {"x-request-id": "r-KEY-1", "date": "today\x1b", "retry-after-ms": "1500"}
+    body = b'{"error": {"message":\n"no KEY \xff"}}'
+    refusal = handshake.refusal_of(
+        429, headers, body, is_whole=True, scrub=lambda text: text.replace("KEY", "*")
+    )
+    assert refusal.headers == {**headers, "x-request-id": "r-*-1"}
+    assert refusal.body == '{"error": {"message":\n"no * \ufffd"}}'
+    assert refusal.message == '{"error": {"message": "no * \ufffd"}}'
+    assert (refusal.retry_after, refusal.date) == (1.5, "today\\x1b")
+
+
+def test_half_a_body_is_no_body() -> None:
+    """It may end in half a secret, which is not found; its beginning is told."""
+    refusal = handshake.refusal_of(500, {}, b"x" * 9000, is_whole=False, scrub=str)
+    assert (refusal.body, len(refusal.message)) == ("", 8192)
+
+
+def test_a_refusal_shows_neither_headers_nor_body() -> None:
+    """They may hold anything."""
+    refusal = Refusal(status=500, headers={"a": "canary"}, body="canary")
+    assert "canary" not in repr(refusal)
 
 
 def test_a_misunderstanding_names_its_cause() -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelplug.transport import parse_retry_after
+from modelplug.transport.retry_after import stated_wait
 
 NOW = datetime(1994, 11, 6, 8, 49, 7, tzinfo=UTC)
 
@@ -79,6 +80,25 @@ def test_now_may_have_any_zone_or_none() -> None:
     elsewhere = NOW.astimezone(timezone(timedelta(hours=8)))
     assert parse_retry_after(date, now=elsewhere) == 30.0
     assert parse_retry_after(date, now=NOW.replace(tzinfo=None)) == 30.0
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "2"}, 2.0),
+        ({"retry-after": "2", "retry-after-ms": "1250"}, 1.25),
+        ({"retry-after": "2", "x-ms-retry-after-ms": " 500 "}, 0.5),
+        ({"retry-after": "2", "retry-after-ms": "-1"}, 2.0),
+        ({"retry-after": "2", "retry-after-ms": "nan"}, 2.0),
+        ({"retry-after": "2", "retry-after-ms": "86400001"}, 2.0),
+        ({"retry-after": "Sun, 06 Nov 1994 08:49:37 GMT", "retry-after-ms": ""}, 30.0),
+    ],
+    ids=str,
+)
+def test_the_most_exact_header_counts(headers: dict[str, str], seconds: float | None) -> None:
+    """Milliseconds go before seconds, and what makes no sense before neither."""
+    assert seconds == stated_wait(headers, now=NOW)
 
 
 dates = st.datetimes(timezones=st.sampled_from([None, UTC, timezone(timedelta(hours=-14))]))

@@ -9,17 +9,14 @@ import itertools
 import logging
 import os
 import socket
-import ssl
 import threading
 import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import cast, final
 from urllib.parse import quote
 
 import pytest
-import trustme
 from websockets.asyncio.server import ServerConnection, serve
 
 from modelplug.call import Call
@@ -38,12 +35,13 @@ from modelplug.errors import (
 )
 from modelplug.secrets import Secret
 from modelplug.transport import Endpoint
-from modelplug.transport.websocket import Refusal, WebSocket, _receive_buffer, connect
+from modelplug.transport.websocket import Refusal, WebSocket, connect
 from modelplug.transport.wire import Wire
 from tests.core.transport.peers import (
     BINARY,
     CONTINUED,
     PING,
+    Certificates,
     Handler,
     Peer,
     accept,
@@ -65,23 +63,6 @@ KEY, SIGNATURE = "k3y-Zq7CanaryX9", "c2lnbmF0dXJlIFpxN0NhbmFyeVg5"
 AUTHORIZATION = base64.b64encode(f'api_key="{KEY}", signature="{SIGNATURE}"'.encode()).decode()
 QUERY = f"authorization={quote(AUTHORIZATION, safe='')}&host=a"
 CANARIES = (KEY, SIGNATURE, AUTHORIZATION, QUERY, quote(AUTHORIZATION, safe=""))
-
-
-@final
-class Certificates:
-    """An authority that clients trust, and what its servers show."""
-
-    def __init__(self) -> None:
-        self.authority = trustme.CA()
-        self.client = ssl.create_default_context(cafile=None)
-        self.authority.configure_trust(self.client)
-        self.server = self.server_for("127.0.0.1")
-
-    def server_for(self, host: str) -> ssl.SSLContext:
-        """The context of a server that is ``host``."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.authority.issue_cert(host).configure_cert(context)
-        return context
 
 
 @pytest.fixture(scope="module")
@@ -472,7 +453,7 @@ async def test_a_web_page_is_not_a_websocket_service() -> None:
     async with Peer(answering(b"HTTP/1.1 200 OK\r\n\r\n<html>Log in!</html>")) as peer:
         error = await failure(peer.endpoint)
     assert "instead of a WebSocket" in str(error)
-    assert "not a WebSocket service" in str(error.hint)
+    assert "not the service that was meant" in str(error.hint)
 
 
 async def test_a_refusal_goes_to_the_provider() -> None:
@@ -487,20 +468,26 @@ async def test_a_refusal_goes_to_the_provider() -> None:
     async with Peer(answering(answer)) as peer:
         with pytest.raises(RateLimitError, match="slow down") as caught:
             await ask(peer.endpoint, on_refusal=refused)
-    assert refusals == [Refusal(status=429, message="slow down", date="today", retry_after=2.0)]
+    headers = {"date": "today", "retry-after": "2"}
+    expected = Refusal(
+        status=429, message="slow down", date="today", retry_after=2.0, headers=headers
+    )
+    assert [expected] == refusals
     assert (caught.value.retry_after, caught.value.__context__) == (2.0, None)
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_redirects_are_not_followed(status: int) -> None:
-    """The other address sees no connection, and isn't in the error."""
+    """The other address sees no connection, and isn't in the error: the body tells it again."""
     async with Peer(silence) as other:
-        answer = f"HTTP/1.1 {status} X\r\nLocation: {other.endpoint}\r\nContent-Length: 0\r\n\r\n"
-        async with Peer(answering(answer.encode())) as peer:
+        target = f"{other.endpoint}?canary"
+        head = f"HTTP/1.1 {status} X\r\nLocation: {target}\r\nContent-Length: {len(target)}"
+        async with Peer(answering(f"{head}\r\n\r\n{target}".encode())) as peer:
             error = await failure(peer.endpoint)
             assert isinstance(error, HandshakeError)
         assert (error.status, other.connections) == (status, 0)
-        assert str(other.endpoint) not in everything_told(error)
+        assert error.provider_message is None
+        assert "canary" not in everything_told(error)
 
 
 @pytest.mark.parametrize(
@@ -944,16 +931,7 @@ async def test_a_connection_shows_only_where_it_goes() -> None:
         assert repr(ws) == f"<WebSocket to {peer.endpoint}>"
 
 
-# Buffers and sockets.
-
-
-async def test_connections_of_a_loop_share_a_buffer() -> None:
-    """Where the loop fills it and calls at once; any other loop gets one for each."""
-    here = asyncio.get_running_loop()
-    assert _receive_buffer(here, 8).obj is _receive_buffer(here, 8).obj
-    other = cast(asyncio.AbstractEventLoop, object())
-    assert _receive_buffer(other, 8).obj is not _receive_buffer(other, 8).obj
-    assert len(_receive_buffer(here, 8)) == len(_receive_buffer(other, 8)) == 8
+# Sockets.
 
 
 async def test_small_messages_leave_at_once() -> None:

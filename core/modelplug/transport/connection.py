@@ -1,0 +1,235 @@
+"""What every connection here is: a protocol of its event loop, and something of its call's.
+
+asyncio calls a protocol's methods on the loop; a call's abort, a client's ``close`` and the
+garbage collector come from any thread. ``Home`` is the way from there to here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+import weakref
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, suppress
+from ssl import SSLContext
+from types import TracebackType
+from typing import Generic, TypeVar, TypeVarTuple, cast
+
+from modelplug.call import Call
+from modelplug.transport.dial import dial
+from modelplug.transport.endpoint import Endpoint
+
+__all__ = ["Connection", "Home", "Opened", "weakly"]
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+_BUFFER = 16_384
+"""Bytes that one read takes at most."""
+
+_TLS_BUFFER = 1 << 19
+"""The same over TLS. At the end of a connection asyncio makes one read of all that it has
+decrypted, which can be this much, and drops the rest."""
+
+_ANSWERED = frozenset({"streaming", "ended"})
+
+
+class _Shared(threading.local):
+    """What the connections of one thread read into. Pages that are never used cost nothing."""
+
+    def __init__(self) -> None:
+        # A view: asyncio's TLS fills it in slices, and those of a bytearray are copies.
+        self.buffer = memoryview(bytearray(_TLS_BUFFER))
+
+
+_shared = _Shared()
+
+
+class Home:
+    """The event loop, thread and process that something was made in and belongs to.
+
+    Attributes:
+        loop: the running one when this was made.
+    """
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._process = os.getpid()
+
+    def run(self, callback: Callable[[], None]) -> None:
+        """Run ``callback`` at home, soon or at once; from any thread, and from finalisers.
+
+        Once the loop is closed nobody is at home any more, and it is run here; what it then
+        wants of the loop ends it. In a forked child it isn't run.
+        """
+        if os.getpid() != self._process:
+            return  # a forked child shares the socket with its parent, and even the selector
+        with suppress(RuntimeError):  # the loop is closed
+            if threading.get_ident() == self._thread or self.loop.is_closed():
+                callback()
+            else:
+                self.loop.call_soon_threadsafe(callback)
+
+
+class Connection(asyncio.BufferedProtocol):
+    """A protocol that reads into the buffer of its thread, with one future for each wait.
+
+    Args:
+        endpoint: what it is to be connected to.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._home = Home()
+        self._socket: socket.socket | None = None  # below the transport, if it is one of ours
+        self._transport: asyncio.Transport | None = None
+        self._is_cut = False
+        self._unreported: Call | None = None
+        self._buffer = receive_buffer(self._home.loop, _TLS_BUFFER if endpoint.secure else _BUFFER)
+        self._is_paused = False
+        self._is_backed_up = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} to {self._endpoint}>"
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where to put what is read: bytes that ``buffer_updated`` uses up at once."""
+        return self._buffer
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport, unless nobody wants it any more."""
+        self._transport = cast(asyncio.Transport, transport)
+        if self._is_cut:
+            self._drop()
+
+    def pause_writing(self) -> None:
+        """The server doesn't read as fast as we write."""
+        self._is_backed_up = True
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        self._is_backed_up = False
+        self._report()
+
+    async def _connect(self, call: Call, *, tls: SSLContext | None) -> None:
+        """Dial, unless that is done or not wanted any more; the call learns of ``open``."""
+        if self._transport is None and not self._is_cut:
+            timeout = call.timeouts.connect
+            self._socket = await dial(self._endpoint, self, tls=tls, timeout=timeout)
+        if self._transport is not None:
+            call.reached("open")
+
+    def _wrote(self, call: Call) -> None:
+        """Report ``sent`` to ``call`` as soon as all that was written is on its way.
+
+        Of what is too long for the system's buffers that is when the server has read so much
+        of it that the rest fits: until then the clock for opening runs on.
+        """
+        self._unreported = call
+        self._report()
+
+    def _report(self) -> None:
+        call = self._unreported
+        if call is not None and self._is_backed_up and call.phase not in _ANSWERED:
+            call.reached(call.phase, sent="maybe")
+            return
+        self._unreported = None
+        if call is not None and call.phase not in _ANSWERED:
+            call.reached("sent")
+
+    def _drop(self) -> None:
+        """Cut it at once: the transport that there is, or the one that is still to come."""
+        self._is_cut = True
+        transport, self._transport = self._transport, None
+        if transport is None:
+            return
+        with suppress(RuntimeError):  # on a closed loop, which is to do the closing
+            transport.abort()
+        if self._socket is not None and self._home.loop.is_closed():
+            self._socket.close()
+
+    def _hold_back(self) -> None:
+        """Have the server wait until ``_go_on``."""
+        if self._transport is not None and not self._is_paused:
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def _go_on(self) -> None:
+        if self._transport is not None and self._is_paused:
+            self._is_paused = False
+            self._transport.resume_reading()
+
+    async def _news(self) -> None:
+        self._waiter = self._home.loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class Opened(AbstractAsyncContextManager[T], Generic[T]):
+    """A block that begins once something is open, and lets go of it however it ends.
+
+    Not an asynccontextmanager: that is a generator, which the event loop would finalise on its
+    own, beside the provider's, when a stream is dropped.
+
+    Args:
+        opened: what the block gets.
+        opening: gets it ready; called once, and forgotten: it may hold a question.
+        leave: lets go of it, also where ``opening`` fails.
+    """
+
+    def __init__(
+        self, opened: T, opening: Callable[[], Awaitable[None]], leave: Callable[[], None]
+    ) -> None:
+        self._opened = opened
+        self._opening = opening
+        self._leave = leave
+
+    async def __aenter__(self) -> T:
+        opening = self._opening()
+        del self._opening
+        try:
+            await opening
+        except BaseException:
+            self._leave()
+            raise
+        return self._opened
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._leave()
+
+
+def weakly(method: Callable[[*Ts], None], *args: *Ts) -> Callable[[], None]:
+    """Call a method without a hold on whose it is: a connection holds its call, say.
+
+    Args:
+        method: bound to something that may be gone when it is called.
+        args: for it.
+    """
+    reference = weakref.WeakMethod(method)
+
+    def run() -> None:
+        if (alive := reference()) is not None:
+            alive(*args)
+
+    return run
+
+
+def receive_buffer(loop: asyncio.AbstractEventLoop, size: int) -> memoryview:
+    """Shared where a loop fills it and calls us in one go; Windows' Proactor does not."""
+    at_once = isinstance(loop, asyncio.SelectorEventLoop) or "uvloop" in type(loop).__module__
+    return _shared.buffer[:size] if at_once else memoryview(bytearray(size))

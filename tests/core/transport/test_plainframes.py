@@ -1,0 +1,124 @@
+"""The fast way through frames: it gives what the library's own parser gives, however it is fed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as run_with
+from hypothesis import strategies as st
+from websockets.client import ClientProtocol
+from websockets.frames import Frame, Opcode
+from websockets.protocol import OPEN
+from websockets.uri import WebSocketURI
+
+from modelplug.transport.plainframes import PlainFrames
+from tests.core.transport.peers import BINARY, CLOSE, CONTINUED, PING, PONG, closing, frame
+
+UNTIMED = run_with(deadline=None)
+MOST = 70_000
+
+texts = st.binary(max_size=200) | st.sampled_from([b"x" * size for size in (125, 126, 65_535)])
+plain = texts.map(frame)
+others = st.sampled_from(
+    [
+        frame(b"ping", opcode=PING),
+        frame(b"", opcode=PONG),
+        frame(b"a", opcode=BINARY),
+        frame(b"b", opcode=CONTINUED),
+        closing(1000),
+        frame(b"x" * 65_536),  # its length takes eight bytes
+        b"\x01\x01a",  # the first of several frames
+        b"\x81\x81\x00\x00\x00\x00a",  # masked
+        b"\xc1\x01a",  # a reserved bit
+        b"\x83\x01a",  # an unknown opcode
+        b"\x81\x7e\x00\x05hello",  # a length in more bytes than it needs
+        b"\x81\x7f" + b"\xff" * 8,  # an impossible length
+        b"\x00",
+    ]
+)
+conversations = st.lists(plain | others, max_size=12).map(b"".join)
+
+
+def split(data: bytes, places: Sequence[int]) -> list[bytes]:
+    """The same bytes in several reads."""
+    at = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
+    return [data[begin:end] for begin, end in pairwise(at)]
+
+
+def library(reads: Sequence[bytes]) -> list[bytes]:
+    """The whole text messages that come before anything else, by websockets' parser."""
+    uri = WebSocketURI(secure=False, host="h", port=1, path="/", query="")
+    protocol = ClientProtocol(uri, state=OPEN, max_size=MOST)
+    messages: list[bytes] = []
+    for read in reads:
+        protocol.receive_data(read)
+        for event in protocol.events_received():
+            assert isinstance(event, Frame)
+            if event.opcode is not Opcode.TEXT or not event.fin:
+                return messages
+            messages.append(bytes(event.data))
+    return messages
+
+
+def cut(reads: Sequence[bytes], *, max_size: int = MOST) -> tuple[list[bytes], bytes, bytes]:
+    """The messages, what was left at the first other frame, and what was kept."""
+    frames = PlainFrames(max_size=max_size)
+    messages: list[bytes] = []
+    for number, read in enumerate(reads):
+        left = frames.cut(read, messages)
+        if left:
+            return messages, left + b"".join(reads[number + 1 :]), frames.rest()
+    return messages, b"", frames.rest()
+
+
+@given(conversations, st.lists(st.integers(0, 1 << 18), max_size=12))
+@UNTIMED
+def test_it_cuts_what_the_library_parses(data: bytes, places: list[int]) -> None:
+    """Whatever comes, in whatever pieces: the same messages, and not a byte lost behind them."""
+    reads = split(data, places)
+    messages, left, kept = cut(reads)
+    theirs = library(reads)
+    assert messages == theirs[: len(messages)]
+    assert data == b"".join(map(frame, messages)) + (left or kept)
+    if not left:
+        assert messages == theirs
+
+
+@given(st.lists(plain, max_size=8).map(b"".join), st.binary(max_size=12))
+@UNTIMED
+def test_what_is_left_begins_with_the_first_other_frame(data: bytes, rest: bytes) -> None:
+    """The library gets all of it, from its first byte on."""
+    ping = frame(b"", opcode=PING)
+    _, left, _ = cut([data + ping + rest])
+    assert left == ping + rest
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535])
+def test_all_lengths_that_two_bytes_can_say_are_cut(size: int) -> None:
+    """The borders between the ways to write a length."""
+    messages, left, kept = cut([frame(b"x" * size)])
+    assert ([b"x" * size], b"", b"") == (messages, left, kept)
+
+
+@pytest.mark.parametrize("size", [10, 126, 300])
+def test_a_message_that_is_too_large_is_left(size: int) -> None:
+    """Refusing it is the library's part; what came before it is cut."""
+    large = frame(b"x" * size)
+    messages, left, _ = cut([frame(b"a") + large], max_size=size - 1)
+    assert ([b"a"], large) == (messages, left)
+    assert ([b"a", b"x" * size], b"", b"") == cut([frame(b"a") + large], max_size=size)
+
+
+def test_a_length_that_is_written_too_long_is_left() -> None:
+    """Whether to take it is the library's part."""
+    long = b"\x81\x7e\x00\x05hello"
+    assert ([b"a"], long) == cut([frame(b"a") + long])[:2]
+
+
+def test_a_close_frame_is_left() -> None:
+    """It ends a conversation, which isn't for here."""
+    assert ([b"a"], closing(1000)) == cut([frame(b"a"), closing(1000)])[:2]
+    assert frame(b"", opcode=CLOSE) == cut([frame(b"", opcode=CLOSE)])[1]
