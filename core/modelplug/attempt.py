@@ -120,21 +120,10 @@ class Attempt:
 
         It is to be closed then.
         """
-        call, self.ending = self.call, error
-        call.abort()
-        if type(error.retry_after) not in (float, int):
-            error.retry_after = None  # a header as it came, say: nobody could wait for that
-        error.rewrite(call.scrub)
-        scrub_causes(error, call.scrub)
-        answer = call.answer
-        error.complete(
-            phase=call.phase,
-            sent=call.sent,
-            backend=answer.backend,
-            model=answer.model,
-            request_id=answer.request_id,
-            partial=ModelOutput.so_far(answer),
-        )
+        self.ending = error
+        self.call.abort()
+        _complete(error, self.call)
+        error.complete(partial=ModelOutput.so_far(self.call.answer))
 
     def on_end(self, callback: Callable[[Ending], None]) -> None:
         """Have ``callback`` called once, when the attempt is over; from any thread.
@@ -186,6 +175,23 @@ class Attempt:
             warn("a plugin's clean-up failed: %s", type(error).__name__)
 
 
+async def once(call: Call, clock: Clock, ask: Callable[[], Awaitable[T]]) -> T:
+    """What a question that has no stream for an answer gets, with an attempt's care.
+
+    Raises:
+        BaseException: what ``ask`` failed with, as the caller is to see it.
+    """
+    clock.abort = call.abort
+    try:
+        return await under(clock, ask)
+    except ProxyLLMError as error:
+        _complete(error, call)
+        raise
+    finally:
+        call.abort()  # whatever it has left open
+        clock.stop()
+
+
 async def under(clock: Clock, wait: Callable[[], Awaitable[T]], *, whose: str = PLUGIN) -> T:
     """What ``wait`` gives, under a clock; its failure, with whose fault it was.
 
@@ -220,6 +226,22 @@ async def under(clock: Clock, wait: Callable[[], Awaitable[T]], *, whose: str = 
         return cast(T, given)
     finally:
         del failure  # its traceback holds this frame: no cycle
+
+
+def _complete(error: ProxyLLMError, call: Call) -> None:
+    """Add what the call knows, and take out what of its secrets the error holds."""
+    if type(error.retry_after) not in (float, int):
+        error.retry_after = None  # a header as it came, say: nobody could wait for that
+    error.rewrite(call.scrub)
+    scrub_causes(error, call.scrub)
+    answer = call.answer
+    error.complete(
+        phase=call.phase,
+        sent=call.sent,
+        backend=answer.backend,
+        model=answer.model,
+        request_id=answer.request_id,
+    )
 
 
 async def guarded(clock: Clock, opens: Callable[[], Awaitable[T]]) -> T:

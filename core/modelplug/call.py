@@ -8,8 +8,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 
-from modelplug.errors import Phase, ProxyLLMError, Sent
+from modelplug.errors import Phase, ProxyLLMError, Sent, UnsupportedOptionError
 from modelplug.output import Answer
+from modelplug.request import ModelRequest
 from modelplug.secrets import Credential, Secret, scrubber
 from modelplug.timeouts import Timeouts
 
@@ -176,6 +177,26 @@ class Call:
             self.answer.model = model
         if warning is not None and len(self.answer.warnings) < _MOST_WARNINGS:
             self.answer.warnings += (self.scrub(warning),)
+
+    def leave_out(self, request: ModelRequest, told: str, *, hint: str | None = None) -> None:
+        """Leave out something that the model can't honour, as ``request.on_unsupported`` says.
+
+        Without a word by ``drop``, with a warning by ``warn``; else it is refused.
+
+        Args:
+            request: what was asked for.
+            told: what can't be, in one line.
+            hint: what to do instead.
+
+        Raises:
+            UnsupportedOptionError: the request doesn't say otherwise.
+        """
+        if request.on_unsupported in (None, "error"):
+            raise UnsupportedOptionError(
+                told, hint=hint or "leave that out, or set on_unsupported='warn'"
+            )
+        if request.on_unsupported == "warn":
+            self.note(warning=f"left out: {told}")
 
     def on_abort(self, callback: Callable[[], None]) -> None:
         """Have ``callback`` called once when the stream is abandoned, cancelled or timed out.

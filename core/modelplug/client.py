@@ -44,7 +44,7 @@ from typing import NoReturn, Self, TypeAlias, TypeVar
 from pydantic import BaseModel
 
 from modelplug import bridge
-from modelplug.attempt import Attempt, DeltaStream, Pieces
+from modelplug.attempt import Attempt, DeltaStream, Pieces, once
 from modelplug.backend import Backend
 from modelplug.call import Call
 from modelplug.capabilities import (
@@ -53,10 +53,12 @@ from modelplug.capabilities import (
     Capabilities,
     ModelMetadata,
 )
+from modelplug.clock import Clock
 from modelplug.delta import Delta, Finish
 from modelplug.errors import (
     BadRequestError,
     ClientClosedError,
+    ModelNotFoundError,
     PluginContractError,
     ProxyLLMError,
     UnsupportedOptionError,
@@ -123,7 +125,7 @@ class ProxyLLMClient(ABC):
             raise PluginContractError(
                 f"{type(self).__name__} has neither stream_deltas nor stream_deltas_blocking"
             )
-        if not model_names:
+        if not model_names and not self.__has("list_models"):
             raise PluginContractError(f"{type(self).__name__} names no model")
         self.model_names = tuple(model_names)
         self.proxy_tokenizer: ProxyTokenizer | None = proxy_tokenizer or TiktokenProxyTokenizer()
@@ -174,6 +176,14 @@ class ProxyLLMClient(ABC):
         """
         raise NotImplementedError  # a provider has this, or its async twin
 
+    async def list_models(self, call: Call) -> list[ModelMetadata]:
+        """The service's own list of models, where it has one: for ``models(live=True)``.
+
+        Called on the event loop, as ``stream_deltas`` is, under the same clocks, and with the
+        same ``call`` to report to. A client that has this may be made without any model's name.
+        """
+        raise NotImplementedError  # a provider may have this
+
     def preview(self, request: ModelRequest, call: Call) -> Mapping[str, object] | None:
         """What would be sent for a request, where the provider can say; else None.
 
@@ -223,13 +233,41 @@ class ProxyLLMClient(ABC):
         """As ``generate_stream``, for threads."""
         return SyncModelStream(lambda: self.__stream(request, message_converter, blocking=True))
 
-    async def models(self) -> list[ModelMetadata]:
-        """The models that the client can be asked for."""
-        return [self.metadata(name) for name in self.model_names]
+    async def models(self, *, live: bool = False) -> list[ModelMetadata]:
+        """The models that the client can be asked for.
+
+        Args:
+            live: ask the service for its own list. Without that it is what the plugin knows,
+                and nobody is asked.
+
+        Returns:
+            The default one first, where it is among them. ``max_context_size`` of the params
+            goes before what anybody knows of a model's context.
+
+        Raises:
+            UnsupportedOptionError: ``live``, and there is no list to ask for.
+            ProxyLLMError: asking failed, as a call fails; the clocks are those of a call.
+        """
+        if live:
+            found = await self.__ask_for_models()
+            found.sort(key=lambda each: each.model not in self.model_names[:1])
+        else:
+            found = [self.metadata(name) for name in self.model_names]
+        return [each.with_context(self.params.max_context_size) for each in found]
 
     @property
     def default_model(self) -> str:
-        """The model of requests that name none."""
+        """The model of requests that name none.
+
+        Raises:
+            ModelNotFoundError: neither the configuration nor the plugin names one.
+        """
+        if not self.model_names:
+            raise ModelNotFoundError(
+                f"{self.backend} has no default model",
+                hint=f"name one: {self.backend}:MODEL;"
+                f" 'modelplug models -b {self.backend} --live' lists those that there are",
+            )
         return self.model_names[0]
 
     def model_for(self, request: ModelRequest) -> str:
@@ -382,6 +420,26 @@ class ProxyLLMClient(ABC):
         asked = request.with_defaults(self.params.defaults).timeout
         return (self.params.timeouts or Timeouts()).over(asked)
 
+    async def __ask_for_models(self) -> list[ModelMetadata]:
+        if self.__closed:
+            raise _closed()
+        if not self.__has("list_models"):
+            raise UnsupportedOptionError(
+                f"{self.backend} has no list of models to ask for",
+                hint="leave live out: what the plugin knows is listed",
+            )
+        clock, timeouts = Clock(), self.params.timeouts or Timeouts()
+        clock.limit(timeouts.total)
+        clock.start(timeouts)
+        call = Call(
+            timeouts=timeouts,
+            deadline=clock.deadline,
+            answer=Answer(backend=self.backend),
+            credentials=self.params.credential,
+            on_phase=clock.enter,
+        )
+        return await once(call, clock, lambda: self.list_models(call))
+
     def __stream(
         self, request: RequestLike, converter: MessageConverter | None, *, blocking: bool
     ) -> ModelStream:
@@ -473,13 +531,9 @@ class ProxyLLMClient(ABC):
         if not refused:
             return request
         told = f"{request.model} of {self.backend} can't do: {', '.join(refused)}"
-        droppable = set(refused) <= set(REQUEST_CAPABILITIES)
-        policy = request.on_unsupported or "error"
-        if policy == "error" or not droppable:
-            hint = "leave that out" + (", or set on_unsupported='warn'" if droppable else "")
-            raise UnsupportedOptionError(told, hint=hint)
-        if policy == "warn":
-            call.note(warning=f"left out, {told}")
+        if not set(refused) <= set(REQUEST_CAPABILITIES):
+            raise UnsupportedOptionError(told, hint="leave that out")
+        call.leave_out(request, told)
         return request.copy(**dict.fromkeys(refused))
 
     def __source(self, request: ModelRequest, call: Call, *, blocking: bool) -> DeltaStream:
@@ -525,7 +579,8 @@ class ProxyLLMClient(ABC):
         )
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self.backend}, model {self.default_model}>"
+        model = next(iter(self.model_names), None)
+        return f"<{type(self).__name__} of {self.backend}, model {model}>"
 
 
 @contextmanager

@@ -26,7 +26,7 @@ _DEFAULT = Origin("default")
 _PASSWORD = re.compile(r"//[^/?#\s]*@")
 """Who logs in at a proxy, in its address."""
 
-_LEFT_OUT = re.compile(r"^left out[,:] ")
+_LEFT_OUT = re.compile(r"^left out: ")
 """How a warning of it begins."""
 
 _APART = ("options", "defaults", "timeouts", "proxyllm_backend")

@@ -12,10 +12,19 @@ from unittest.mock import Mock
 
 import pytest
 
-from modelplug import Call, Credential, ModelOutput, Secret, Timeouts
+from modelplug import (
+    Call,
+    Credential,
+    ModelOutput,
+    ModelRequest,
+    Secret,
+    Timeouts,
+    UnsupportedOptionError,
+)
 from modelplug import call as call_module
 from modelplug.errors import Phase, Sent
 from modelplug.output import Answer
+from modelplug.request import OnUnsupported
 
 KEY = "Zq7Canary+X9/secret"
 
@@ -155,6 +164,33 @@ class TestNote:
         call = Call(request_id="mine")
         call.note(request_id="theirs")
         assert (call.request_id, call.answer.request_id) == ("mine", "theirs")
+
+
+class TestLeaveOut:
+    @pytest.mark.parametrize("policy", [None, "error"])
+    @pytest.mark.parametrize(
+        ("hint", "told"), [("use that", "use that"), (None, "on_unsupported='warn'")]
+    )
+    def test_what_cant_be_is_refused(
+        self, policy: OnUnsupported | None, hint: str | None, told: str
+    ) -> None:
+        """With the plugin's hint, or the one that fits all."""
+        call, request = Call(), ModelRequest(messages="hi", on_unsupported=policy)
+        with pytest.raises(UnsupportedOptionError, match=r"^not that") as caught:
+            call.leave_out(request, "not that", hint=hint)
+        assert told in str(caught.value.hint)
+        assert call.answer.warnings == ()
+
+    @pytest.mark.parametrize(
+        ("policy", "warnings"), [("warn", ("left out: not that",)), ("drop", ())]
+    )
+    def test_it_may_be_a_warning_or_nothing(
+        self, policy: OnUnsupported, warnings: tuple[str, ...]
+    ) -> None:
+        """As the request wants it."""
+        call = Call()
+        call.leave_out(ModelRequest(messages="hi", on_unsupported=policy), "not that")
+        assert warnings == call.answer.warnings
 
 
 class TestCredential:

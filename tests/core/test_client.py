@@ -21,10 +21,12 @@ from modelplug import (
     Call,
     Capabilities,
     ClientClosedError,
+    ConnectTimeoutError,
     Delta,
     Finish,
     ModelMessage,
     ModelMetadata,
+    ModelNotFoundError,
     ModelOutput,
     ModelRequest,
     ModelRequestContext,
@@ -312,6 +314,126 @@ def test_models_and_default_model() -> None:
     assert client.default_model == "scripted"
     assert [(m.model, m.context_length) for m in models] == [("scripted", 4096), ("other", 4096)]
     assert models[0].capabilities == client.able
+
+
+class Listing(AsyncScripted):
+    """A provider whose service has a list of its models; this one may name none itself."""
+
+    def __init__(self, names: Sequence[str] = (), timeouts: Timeouts | None = None) -> None:
+        ProxyLLMClient.__init__(self, names, params=ProxyModelParameters(timeouts=timeouts))
+        self.backend = "acme"
+        self.able = Capabilities()
+        self.gate = asyncio.Event()
+        self.calls: list[Call] = []
+        self.others: list[ModelMetadata] = []
+
+    async def list_models(self, call: Call) -> list[ModelMetadata]:
+        """Those that there are, once they may be told."""
+        self.calls.append(call)
+        call.reached("connecting")
+        await self.gate.wait()
+        return [ModelMetadata(model="theirs", context_length=7), *self.others]
+
+
+def test_a_service_is_asked_for_its_models_only_when_that_is_wanted() -> None:
+    """The plugin's own list needs nobody; the service's comes from it, and the call is let go."""
+
+    async def main() -> None:
+        client = Listing(["ours"])
+        client.gate.set()
+        assert [each.model for each in await client.models()] == ["ours"]
+        assert client.calls == []
+        assert [each.model for each in await client.models(live=True)] == ["theirs"]
+        assert [call.aborted for call in client.calls] == [True]
+
+    asyncio.run(main())
+
+
+def test_the_default_is_first_in_a_services_list() -> None:
+    """Wherever the service has it; the others stay in its order."""
+
+    async def main() -> None:
+        client = Listing(["ours", "theirs"])
+        client.gate.set()
+        client.others = [ModelMetadata(model=name) for name in ("b", "ours", "a")]
+        found = await client.models(live=True)
+        assert [each.model for each in found] == ["ours", "theirs", "b", "a"]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("limit", "context"), [(100, 100), (None, 7)])
+def test_the_context_of_the_params_goes_before_the_services(
+    limit: int | None, context: int
+) -> None:
+    """As before the plugin's own."""
+
+    async def main() -> None:
+        client = Listing()
+        client.params = client.params.model_copy(update={"max_context_size": limit})
+        client.gate.set()
+        assert [each.context_length for each in await client.models(live=True)] == [context]
+
+    asyncio.run(main())
+
+
+def test_a_service_without_a_list_is_not_asked() -> None:
+    """Who wants a list that there isn't is told so."""
+    with pytest.raises(UnsupportedOptionError, match="no list"):
+        asyncio.run(AsyncScripted(Finish()).models(live=True))
+
+
+def test_asking_for_models_is_under_the_clocks() -> None:
+    """A service that never tells its models is a time-out, which says whose."""
+
+    async def main() -> ConnectTimeoutError:
+        client = Listing(timeouts=Timeouts(connect=0.01))
+        with pytest.raises(ConnectTimeoutError) as caught:
+            await client.models(live=True)
+        assert [call.aborted for call in client.calls] == [True]
+        return caught.value
+
+    error = asyncio.run(main())
+    assert (error.backend, error.phase) == ("acme", "connecting")
+
+
+def test_a_closed_client_asks_for_no_models() -> None:
+    """Closing ends this, too."""
+
+    async def main() -> None:
+        client = Listing()
+        client.close()
+        with pytest.raises(ClientClosedError):
+            await client.models(live=True)
+
+    asyncio.run(main())
+
+
+def test_a_fault_of_the_list_is_the_plugins() -> None:
+    """Whatever a plugin raises there is named as its fault, and an error of ours passes."""
+
+    class Faulty(Listing):
+        def __init__(self, error: Exception) -> None:
+            super().__init__()
+            self.error = error
+
+        async def list_models(self, call: Call) -> list[ModelMetadata]:
+            raise self.error
+
+    with pytest.raises(PluginContractError, match="KeyError"):
+        asyncio.run(Faulty(KeyError("x")).models(live=True))
+    with pytest.raises(BadRequestError, match="so it is"):
+        asyncio.run(Faulty(BadRequestError("so it is")).models(live=True))
+
+
+def test_a_client_may_have_no_default_model() -> None:
+    """Where the service tells what there is, a request that names no model is refused with how."""
+    client = Listing()
+    with pytest.raises(ModelNotFoundError, match="no default model") as caught:
+        client.sync_generate("hi")
+    assert caught.value.hint
+    assert "acme:MODEL" in caught.value.hint
+    assert "None" in repr(client)
 
 
 def test_two_clients_share_nothing() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,9 @@ from modelplug.plugins import InstalledPlugin
 from modelplug.registry import Registry, registry
 from tests.support.dists import PLUGIN, install
 
+OURS = {each.name for each in entry_points(group="modelplug.backends")}
+"""What is installed before a test installs something."""
+
 
 def test_listing_imports_nothing(site: Path) -> None:
     """Fifty plugins are listed, broken ones among them, and none is imported."""
@@ -32,7 +36,7 @@ def test_listing_imports_nothing(site: Path) -> None:
             backends={f"p{number}": f"p{number}"},
         )
     names = {each.name for each in registry().backends()}
-    assert {f"p{number}" for number in range(50)} | {"echo", "spark"} == names
+    assert {f"p{number}" for number in range(50)} | OURS == names
 
 
 def test_loading_one_imports_no_other(site: Path) -> None:
@@ -58,7 +62,7 @@ def test_a_made_up_plugin_is_found_and_used(site: Path) -> None:
 
 def test_a_name_that_isnt_there_says_what_is(site: Path) -> None:
     """The error lists what is installed, the nearest name and what to install."""
-    with pytest.raises(BackendNotFoundError, match="echo, spark") as caught:
+    with pytest.raises(BackendNotFoundError, match=r"echo, .*, spark") as caught:
         registry().find("ecko")
     assert caught.value.hint == "did you mean echo?"
     with pytest.raises(BackendNotFoundError) as caught:
@@ -88,7 +92,7 @@ def test_a_broken_neighbour_harms_nobody(site: Path) -> None:
     ("variable", "value", "seen"),
     [
         ("MODELPLUG_BACKENDS", "echo, made-up", {"echo", "made-up"}),
-        ("MODELPLUG_BACKENDS", " ", {"echo", "spark", "made-up"}),
+        ("MODELPLUG_BACKENDS", " ", {*OURS, "made-up"}),
         ("MODELPLUG_PLUGINS_DISABLED", "1", set()),
     ],
 )

@@ -1,11 +1,13 @@
-"""The models of a backend, as its plugin tells of them: nothing is sent anywhere."""
+"""The models of a backend, as its plugin tells of them, or its service."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from modelplug.capabilities import Capabilities
+from modelplug.capabilities import Capabilities, ModelMetadata
+from modelplug.client import ProxyLLMClient
 from modelplug.configuration import configured
 from modelplug.factory import made
 from modelplug.settings import CREDENTIALS
@@ -48,30 +50,37 @@ class Listed:
         }
 
 
-def listed(config: Mapping[str, object]) -> Sequence[Listed]:
+def listed(config: Mapping[str, object], *, live: bool = False) -> Sequence[Listed]:
     """The models of the backend that ``config`` is for, the default one first.
+
+    Args:
+        config: names the backend, or a profile.
+        live: ask the service, with the account that there is; else nothing is sent anywhere.
 
     Raises:
         ConfigError: it is for none.
         PluginError: the backend isn't there, or its plugin is faulty.
+        ProxyLLMError: asking the service failed.
     """
-    # Whatever account there is stays unread, and whoever has none can look all the same.
-    given = {**config, **dict.fromkeys(CREDENTIALS, "not-needed-to-look")}
-    configuration = configured(given, {})
+    if not live:
+        # Whatever account there is stays unread, and whoever has none can look all the same.
+        config = {**config, **dict.fromkeys(CREDENTIALS, "not-needed-to-look")}
+    configuration = configured(config, {})
     with made(configuration) as client:
-        # Not client.models(), which may be a call of the service.
+        if live:
+            return [_listed(each, client) for each in asyncio.run(client.models(live=True))]
         table = {each.model: each for each in configuration.backend.models}
+        names = dict.fromkeys((*client.model_names, *table))
+        known = (table.get(name) or client.metadata(name) for name in names)
         limit = configuration.params.max_context_size
-        found = []
-        for name in dict.fromkeys((*client.model_names, *table)):
-            known = table.get(name) or client.metadata(name)
-            found.append(
-                Listed(
-                    model=name,
-                    default=name == client.default_model,
-                    context_length=limit or known.context_length,
-                    capabilities=client.capabilities(name),
-                    ext_metadata=known.ext_metadata,
-                )
-            )
-        return found
+        return [_listed(each.with_context(limit), client) for each in known]
+
+
+def _listed(known: ModelMetadata, client: ProxyLLMClient) -> Listed:
+    return Listed(
+        model=known.model,
+        default=known.model in client.model_names[:1],
+        context_length=known.context_length,
+        capabilities=client.capabilities(known.model),
+        ext_metadata=known.ext_metadata,
+    )

@@ -18,6 +18,7 @@ __all__ = ["models"]
 _MORE = """\
 They come from the table of the backend's plugin: nobody is asked, and no account is needed. A
 star marks the model that answers where none is named. A model that isn't listed may still work.
+With --live the service is asked for its own list, with your account, where it has one.
 
 Into a pipe each model is one line, with tabs between: name, tokens of context, "default" if it
 is that, and its capabilities.
@@ -26,12 +27,13 @@ is that, and its capabilities.
 Examples:
   modelplug models -b spark
   modelplug models -b spark:lite --json
+  modelplug models -b ollama --live
   modelplug ask "Hi" -b spark:lite
 
 \b
 Exit status:
   0  listed
-  1  there is no such backend, or it is faulty
+  1  there is no such backend, it is faulty, or its service gave no list
   2  wrong usage
 """
 
@@ -44,7 +46,8 @@ _WIDE = 72
 @backend_option
 @profile_option
 @click.option("--json", "as_json", is_flag=True, help="Write a JSON list instead.")
-def models(*, backend: str | None, profile: str | None, as_json: bool) -> None:
+@click.option("--live", is_flag=True, help="Ask the service for its own list.")
+def models(*, backend: str | None, profile: str | None, as_json: bool, live: bool) -> None:
     """List the models of a backend."""
     # Here, as in each command: pydantic and asyncio come along, and --help needn't wait.
     from modelplug.cli.choice import choice
@@ -52,7 +55,7 @@ def models(*, backend: str | None, profile: str | None, as_json: bool) -> None:
     from modelplug.cli.modellist import listed
 
     log_plainly()
-    found = listed(choice(backend, (), profile))
+    found = listed(choice(backend, (), profile), live=live)
     if as_json:
         write(to_json([each.to_dict() for each in found], indent=2))
     elif is_terminal():
@@ -72,6 +75,9 @@ def _draw(found: Sequence[Listed]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    if not found:
+        write("none")
+        return
     common = {
         state: frozenset.intersection(*(each.abilities[state] for each in found))
         for state in found[0].abilities

@@ -92,9 +92,13 @@ class Policy(ProxyLLMClient):
         """What is known of ``model``."""
         return self.clients[0].metadata(model)
 
-    async def models(self) -> list[ModelMetadata]:
+    async def models(self, *, live: bool = False) -> list[ModelMetadata]:
         """The models that the client can be asked for."""
-        return await self.clients[0].models()
+        return await self.clients[0].models(live=live)
+
+    async def list_models(self, call: Call) -> list[ModelMetadata]:
+        """Ask the service which models there are."""
+        return await self.clients[0].list_models(call)
 
     async def count_token(self, model: str, prompt: str) -> int:
         """Tokens of ``prompt``; -1 when nothing here can count them."""

@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import replace
 from functools import partial
 from typing import Self
 
@@ -87,9 +86,7 @@ class SparkLLMClient(ProxyLLMClient):
         Raises:
             ModelNotFoundError: it isn't in the table, nor the hosted one of the configuration.
         """
-        known = _placed(model, self.params).metadata
-        limit = self.params.max_context_size
-        return replace(known, context_length=limit) if limit else known
+        return _placed(model, self.params).metadata.with_context(self.params.max_context_size)
 
     async def stream_deltas(self, request: ModelRequest, call: Call) -> DeltaStream:
         """See ``ProxyLLMClient.stream_deltas``."""
@@ -126,13 +123,7 @@ class SparkLLMClient(ProxyLLMClient):
             allow_insecure=self.params.allow_insecure,
             public_only=not self.params.proxy_api_base,
         )
-        asked = question(
-            request,
-            model,
-            app_id=app_id,
-            options=options,
-            warn=lambda told: call.note(warning=told),
-        )
+        asked = question(request, model, app_id=app_id, options=options, call=call)
         return endpoint, encode_request(asked)
 
 

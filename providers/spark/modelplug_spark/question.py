@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import takewhile
 
 from msgspec import UNSET
 
-from modelplug import ModelMessage, ModelRequest, UnsupportedOptionError
+from modelplug import Call, ModelMessage, ModelRequest, UnsupportedOptionError
 from modelplug_spark.chat import chat
 from modelplug_spark.frames import (
     Message,
@@ -20,7 +20,6 @@ from modelplug_spark.frames import (
 )
 from modelplug_spark.images import image_turn, without_images
 from modelplug_spark.options import SparkOptions
-from modelplug_spark.policy import Policy
 from modelplug_spark.sparkmodel import SparkModel
 from modelplug_spark.tools import functions
 
@@ -37,7 +36,7 @@ def question(
     *,
     app_id: str,
     options: SparkOptions,
-    warn: Callable[[str], None],
+    call: Call,
 ) -> Request:
     """The one message of a conversation (section 3 of the protocol notes).
 
@@ -46,14 +45,13 @@ def question(
         model: which is asked.
         app_id: who asks.
         options: the backend's own.
-        warn: is told of what was left out, where the request wants a warning for it.
+        call: is told of what was left out, where the request wants a warning for it.
 
     Raises:
         UnsupportedOptionError: a parameter out of the documented range, a role or a content
             that can't be sent, something that the model doesn't have.
         BadRequestError: a tool or an image that can't be one.
     """
-    policy = Policy(request, warn)
     header = RequestHeader(
         app_id=app_id,
         uid=user_id(request.context.user_name) or UNSET,
@@ -61,10 +59,10 @@ def question(
     )
     return Request(
         header=header,
-        parameter=Parameter(chat=chat(request, model, options=options, policy=policy)),
+        parameter=Parameter(chat=chat(request, model, options=options, call=call)),
         payload=RequestPayload(
             message=Message(text=_conversation(request.messages, model)),
-            functions=functions(request, model, policy),
+            functions=functions(request, model, call),
         ),
     )
 

@@ -10,9 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import UNSET, UnsetType
 
-from modelplug import BadRequestError, ModelRequest
+from modelplug import BadRequestError, Call, ModelRequest
 from modelplug_spark.frames import Functions
-from modelplug_spark.policy import Policy
 from modelplug_spark.sparkmodel import SparkModel
 
 __all__ = ["functions"]
@@ -23,7 +22,7 @@ _DEPTH = 64
 """Levels of a schema: far more than any has, and fewer than an encoder can bear."""
 
 
-def functions(request: ModelRequest, model: SparkModel, policy: Policy) -> Functions | UnsetType:
+def functions(request: ModelRequest, model: SparkModel, call: Call) -> Functions | UnsetType:
     """What the model may call; nothing where ``tool_choice`` is ``"none"``.
 
     Raises:
@@ -34,13 +33,14 @@ def functions(request: ModelRequest, model: SparkModel, policy: Policy) -> Funct
         return UNSET
     if model.functions != "native":
         hint = "leave the tools out, or ask generalv3.5, 4.0Ultra or spark-x"
-        policy.refuse(f"{model.name} calls no functions", hint=hint)
+        call.leave_out(request, f"{model.name} calls no functions", hint=hint)
         return UNSET
     schemas = _schemas(request.tools)
     if request.tool_choice == "none":
         return UNSET
     if request.tool_choice not in (None, "auto"):
-        policy.refuse(
+        call.leave_out(
+            request,
             "Spark decides by itself whether it calls a function",
             hint="tool_choice is 'auto' or 'none' here",
         )

@@ -121,12 +121,12 @@ DEATHS = {
     "os.kill(os.getpid(), signal.SIGINT)": "the process that looked at it died: ended by SIGINT",
     "os.closerange(3, 64); os._exit(3)": "the process that looked at it died: exit status 3",
     "raise KeyboardInterrupt": "the plugin raised KeyboardInterrupt: ",
-    "raise GeneratorExit": "the plugin raised GeneratorExit: ",
 }
 """What a plugin does while it streams, and what is told."""
 
 RAISED = {
     ("new_client", "raise KeyboardInterrupt"): "the plugin raised KeyboardInterrupt: ",
+    ("close", "raise GeneratorExit"): "the plugin raised GeneratorExit: ",
     ("capabilities", "sys.exit(3)"): "the plugin raised SystemExit: 3",
     ("close", "sys.exit(3)"): "the plugin raised SystemExit: 3",
     ("new_client", "os._exit(0)"): "the process that looked at it died: exit status 0",

@@ -9,11 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from modelplug import ModelRequest, UnsupportedOptionError
+from modelplug import Call, ModelRequest, UnsupportedOptionError
 from modelplug_spark.chat import chat
 from modelplug_spark.models import find, hosted
 from modelplug_spark.options import SparkOptions
-from modelplug_spark.policy import Policy
 
 HOSTED = hosted("xdeepseekv3", url="wss://maas.example/v1.1/chat", domain="service-id")
 
@@ -26,7 +25,7 @@ def sent(model: str, options: Mapping[str, object] | None = None, /, **fields: A
         request,
         asked,
         options=SparkOptions.model_validate(options or {}),
-        policy=Policy(request, list[str]().append),
+        call=Call(),
     )
     told = json.loads(msgspec.json.encode(made))
     assert told.pop("domain") == asked.domain
@@ -73,6 +72,27 @@ def test_a_range_is_the_models_own(model: str, name: str, value: float, allowed:
     with pytest.raises(UnsupportedOptionError) as caught:
         sent(model, **fields)
     assert f"{name} {value} is outside {allowed}, the range of" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "value", "told"),
+    [
+        ("spark-x", "top_k", True, "top_k True is outside"),
+        ("max", "presence_penalty", 0, "has no presence_penalty"),
+    ],
+    ids=["no number", "none"],
+)
+def test_a_value_that_is_none_of_the_models_is_refused(
+    model: str, name: str, value: float, told: str
+) -> None:
+    """Or left out, where that is wanted."""
+    request = ModelRequest(messages="hi").copy(**{name: value})
+    asked, options = find(model), SparkOptions()
+    with pytest.raises(UnsupportedOptionError, match=told):
+        chat(request, asked, options=options, call=Call())
+    call, dropping = Call(), request.copy(on_unsupported="warn")
+    made = json.loads(msgspec.json.encode(chat(dropping, asked, options=options, call=call)))
+    assert (made, len(call.answer.warnings)) == ({"domain": asked.domain}, 1)
 
 
 @pytest.mark.row("3.2 thinking")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from modelplug import ModelRequest, ModelRequestContext, UnsupportedOptionError
+from modelplug import Call, ModelRequest, ModelRequestContext, UnsupportedOptionError
 from modelplug_spark.frames import Request, encode_request
 from modelplug_spark.models import find
 from modelplug_spark.options import SparkOptions
@@ -24,7 +24,7 @@ def asked(
     request: ModelRequest,
     *,
     model: str = "max",
-    warnings: list[str] | None = None,
+    call: Call | None = None,
     **options: object,
 ) -> Request:
     """The message of a request for a model."""
@@ -33,7 +33,7 @@ def asked(
         find(model),
         app_id="12345678",
         options=SparkOptions.model_validate(options),
-        warn=([] if warnings is None else warnings).append,
+        call=call or Call(),
     )
 
 
@@ -104,18 +104,18 @@ def test_a_value_out_of_range_is_refused_by_its_range(
 @pytest.mark.parametrize(
     ("policy", "warnings"),
     [
-        ("warn", ["left out: temperature 0 is outside (0,1], the range of generalv3.5"]),
-        ("drop", []),
+        ("warn", ("left out: temperature 0 is outside (0,1], the range of generalv3.5",)),
+        ("drop", ()),
     ],
 )
 def test_a_value_out_of_range_is_left_out_where_that_is_wanted(
-    policy: Literal["warn", "drop"], warnings: list[str]
+    policy: Literal["warn", "drop"], warnings: tuple[str, ...]
 ) -> None:
     """As with any parameter that a model can't honour."""
-    told: list[str] = []
+    call = Call()
     request = ModelRequest(messages="hi", temperature=0, on_unsupported=policy)
-    chat = asked(request, warnings=told).parameter.chat
-    assert (warnings, UNSET) == (told, chat.temperature)
+    chat = asked(request, call=call).parameter.chat
+    assert (warnings, UNSET) == (call.answer.warnings, chat.temperature)
 
 
 @pytest.mark.row("3.2 max_tokens")

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
-from modelplug import BadRequestError, ModelRequest, UnsupportedOptionError
+from modelplug import BadRequestError, Call, ModelRequest, UnsupportedOptionError
 from modelplug_spark.models import find
-from modelplug_spark.policy import Policy
 from modelplug_spark.tools import functions
 
 PARAMETERS = {
@@ -29,7 +28,7 @@ def tool(**changes: object) -> dict[str, object]:
 def made(tools: Any, *, model: str = "max", **fields: Any) -> Any:
     """The functions of a request."""
     request = ModelRequest(messages="hi", tools=tools, **fields)
-    return functions(request, find(model), Policy(request, list[str]().append))
+    return functions(request, find(model), Call())
 
 
 @pytest.mark.row("1.1 functions", "3.3 functions.text")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from modelplug.backend import CONTRACT
 from modelplug.capabilities import CAPABILITY_NAMES, Capabilities
+from modelplug.client import ProxyLLMClient
 from modelplug.conformance.check import check
 from modelplug.conformance.importer import AHEAD
 from modelplug.conformance.importing import Found, Neighbour, importing
@@ -113,7 +114,9 @@ def metadata_is_complete(lab: Lab) -> None:
     if lab.upstream.wired:
         lab.expect.that(backend.home_page, "there is no home_page")
     lab.expect.that(plugin.version not in ("", "unknown", "0"), f"{plugin.dist} has no version")
-    lab.expect.that(backend.models, "it names no models")
+    lists = getattr(load_attribute(backend.client, plugin), "list_models", None)
+    asks = lists not in (None, ProxyLLMClient.list_models)
+    lab.expect.that(backend.models or asks, "it names no models, and its client asks for none")
     variables = list(backend.environment.values())
     odd = [each for each in variables if not _VARIABLE.fullmatch(each)]
     lab.expect.equal("variables that can't be", [], odd)

@@ -193,7 +193,7 @@ class CachesOnMethods(ReferenceClient):
         """Made once."""
         return [self.metadata(name) for name in self.model_names]
 
-    async def models(self) -> list[ModelMetadata]:
+    async def models(self, *, live: bool = False) -> list[ModelMetadata]:
         """Copies."""
         return list(self.listed())
 

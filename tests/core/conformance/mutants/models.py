@@ -17,7 +17,7 @@ from tests.core.conformance.reference import ReferenceClient
 class RepeatsModels(ReferenceClient):
     """Lists its model and the alias that it has it from, which may be the same."""
 
-    async def models(self) -> list[ModelMetadata]:
+    async def models(self, *, live: bool = False) -> list[ModelMetadata]:
         """One twice."""
         return [self.metadata(self.default_model), *await super().models()]
 
@@ -36,7 +36,7 @@ class ConstantDefault(ReferenceClient):
 class AsksForAnother(ReferenceClient):
     """Sends a model of its own for the default one, unless it is asked for by name."""
 
-    async def models(self) -> list[ModelMetadata]:
+    async def models(self, *, live: bool = False) -> list[ModelMetadata]:
         """As ever."""
         return await super().models()
 
@@ -95,7 +95,7 @@ _CACHE: dict[str, list[ModelMetadata]] = {}
 class SharedModelCache(ReferenceClient):
     """Keeps the models of whoever asks first, under a key that is the same for all."""
 
-    async def models(self) -> list[ModelMetadata]:
+    async def models(self, *, live: bool = False) -> list[ModelMetadata]:
         """Somebody's."""
         if "models" not in _CACHE:
             _CACHE["models"] = await super().models()
@@ -110,7 +110,7 @@ class OneList(ReferenceClient):
         super().__init__(names, **options)
         self._listed: list[ModelMetadata] = []
 
-    async def models(self) -> list[ModelMetadata]:
+    async def models(self, *, live: bool = False) -> list[ModelMetadata]:
         """Made once."""
         if not hasattr(self, "_made"):
             self._made = True
@@ -122,7 +122,7 @@ class OneList(ReferenceClient):
 class AsksTheService(ReferenceClient):
     """Looks whether the service is there."""
 
-    async def models(self) -> list[ModelMetadata]:
+    async def models(self, *, live: bool = False) -> list[ModelMetadata]:
         """After a question."""
         with suppress(ProxyLLMError):
             await self.generate("are you there?")

@@ -68,6 +68,11 @@ class OneVariableForAll(ReferenceClient):
     """Reads address and key from one variable."""
 
 
+@mutant(kills="REG-07", words="names no models", change=lambda b: replace(b, models=()))
+class NoModels(ReferenceClient):
+    """Has no models to list, and no list to ask for."""
+
+
 @mutant(kills="REG-07", words="no home_page", change=lambda b: replace(b, home_page=None))
 class NoHomePage(ReferenceClient):
     """Has no place to read more."""

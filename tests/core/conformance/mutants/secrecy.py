@@ -181,8 +181,8 @@ class FollowsRedirectsOfSecrecy(ReferenceClient):
 
     @staticmethod
     def refused(refusal: Refusal) -> ProxyLLMError:
-        """The transport doesn't tell headers, but the body says it as well."""
-        return BackendError(refusal.message, provider_code=refusal.status)
+        """The error has the place to go to."""
+        return BackendError(refusal.headers.get("location", ""), provider_code=refusal.status)
 
 
 @mutant(kills="SEC-11", words="the key is sent in more than one place")

@@ -157,7 +157,7 @@ class SeedClient(ProxyLLMClient):
 
     # ------------------------------------------------------------------ the rest
 
-    async def models(self) -> list[ModelMetadata]:
+    async def models(self, *, live: bool = False) -> list[ModelMetadata]:
         """Those of whoever asked first."""
         return self._models()
 
