@@ -1,0 +1,1 @@
+"""The rows, by whose services they are: ``presets`` puts them together."""
