@@ -1,6 +1,7 @@
 """Fuzz the targets, or try given inputs on one of them.
 
-    run.py [--seconds 60] [TARGET]    fuzz every target, or this one, for so long each
+    run.py [--seconds 60] [--jobs 2] [TARGET]
+                                      fuzz every target, or this one, for so long each
     run.py TARGET INPUT...            run the target once on each of these files, without atheris
 
 A target is a module in fuzz/targets with a function ``check(data: bytes) -> None``. Whatever it
@@ -18,6 +19,7 @@ import platform
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
@@ -83,6 +85,7 @@ def main() -> int:
     """Do what the arguments say; return the exit status."""
     parser = argparse.ArgumentParser(prog="fuzz/run.py")
     parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--jobs", type=int, default=2, help="targets at once")
     parser.add_argument("target", nargs="?", choices=targets())
     parser.add_argument("inputs", nargs="*", type=Path)
     given = parser.parse_args()
@@ -96,9 +99,10 @@ def main() -> int:
         print("atheris, the fuzzer, is missing: run 'make fuzz', which installs it")
         return 1
     chosen = [given.target] if given.target else targets()
-    found = [name for name in chosen if not fuzz(name, given.seconds)]
-    print(f"{len(chosen) - len(found)} passed, {len(found)} failed")
-    return 1 if found else 0
+    with ThreadPoolExecutor(given.jobs) as pool:  # each waits for a process of its own
+        passed = list(pool.map(lambda name: fuzz(name, given.seconds), chosen))
+    print(f"{passed.count(True)} passed, {passed.count(False)} failed")
+    return 0 if all(passed) else 1
 
 
 if __name__ == "__main__":
