@@ -1,0 +1,47 @@
+"""Medians, spreads and ratios of results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from benchmarks.case import Result
+
+__all__ = ["Spread", "of_bare", "of_ours", "spread"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spread:
+    """A metric over the runs: the middle one, the least and the most."""
+
+    middle: float
+    low: float
+    high: float
+
+
+def spread(result: Result, metric: str) -> Spread | None:
+    """A metric over a result's runs; None if no run has measured it."""
+    values = [reading[metric] for reading in result.readings if metric in reading]
+    if not values:
+        return None
+    return Spread(middle=median(values), low=min(values), high=max(values))
+
+
+def of_bare(results: Sequence[Result], result: Result) -> float | None:
+    """The case's first metric, as a multiple of the bare library's in the same run."""
+    return _ratio(results, result, result.subject.beside)
+
+
+def of_ours(results: Sequence[Result], result: Result) -> float | None:
+    """The same as a multiple of ours; None for what is compared with no other of ours."""
+    return _ratio(results, result, result.subject.ours)
+
+
+def _ratio(results: Sequence[Result], result: Result, beside: str | None) -> float | None:
+    metric = result.case.headline
+    mine = spread(result, metric)
+    theirs = [spread(each, metric) for each in results if each.subject.name == beside]
+    if mine is None or not theirs or theirs[0] is None or not theirs[0].middle:
+        return None
+    return mine.middle / theirs[0].middle
