@@ -9,6 +9,8 @@ INTEROP := .venv-interop/.stamp
 NPM := .venv-interop/bin/npm
 NPM_OPTIONS := --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error
 FUZZ := .venv/.stamp-fuzz
+BENCH := .venv-bench/.stamp
+BENCH_RUNS ?= 5
 FUZZ_SECONDS ?= 60
 WORKERS ?= 3
 SOAK_SECONDS ?= 600
@@ -21,7 +23,7 @@ export UV_SYSTEM_CERTS ?= 1
 export UV_PYTHON_DOWNLOADS ?= never
 export NODE_USE_SYSTEM_CA ?= 1
 
-.PHONY: demo test lint format types fuzz soak chaos tables matrix conformance-selftest wheels interop-env lock lock-check changelog clean
+.PHONY: demo test interop lint format types fuzz soak chaos bench bench-peers tables matrix conformance-selftest wheels interop-env lock lock-check changelog clean
 
 demo: $(READY)
 	@$(PY) examples/demo.py $(ARGS)
@@ -29,6 +31,10 @@ demo: $(READY)
 # Many tests wait for a clock or a process, so one process more than two cores; WORKERS=0 for one.
 test: $(READY) $(INTEROP)
 	$(PY) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+# Clients and servers that share no code with us; part of `make test`.
+interop: $(READY) $(INTEROP)
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile tests/interop $(ARGS)
 
 lint: $(READY)
 	$(PY) -m ruff check
@@ -53,6 +59,14 @@ soak: $(READY)
 chaos: $(READY)
 	$(PY) -m stress.chaos --seconds $(CHAOS_SECONDS) $(ARGS)
 
+# Ours, the bare libraries and the peers, in turn, which takes most of an hour on a quiet machine.
+# ARGS="--only spark" for some cases, "--docs docs" to write what docs/performance.md shows.
+bench: $(READY) $(BENCH)
+	$(PY) -m benchmarks --runs $(BENCH_RUNS) $(ARGS)
+
+# The environment of what benchmarks compare with.
+bench-peers: $(BENCH)
+
 # Builds everything, checks what is inside, then uses it in a clean environment, from outside the tree.
 wheels: $(READY)
 	rm -rf dist
@@ -61,7 +75,7 @@ wheels: $(READY)
 	$(UV) venv -q --clear --python $(PY) .venv-wheels
 	set -- dist/modelplug-[0-9]*.whl && $(UV) pip install -q --python $(WHEELS)/python \
 		--only-binary :all: -c requirements/dev.txt "$$1[cli,conformance]" dist/modelplug_*.whl dist/pytest_modelplug-*.whl
-	cd / && "$(CURDIR)/$(WHEELS)/python" -c "import modelplug, modelplug_echo, modelplug_spark"
+	cd / && "$(CURDIR)/$(WHEELS)/python" -c "import modelplug, modelplug_echo, modelplug_openai, modelplug_spark"
 	cd / && "$(CURDIR)/$(WHEELS)/python" -m pytest -q -p no:cacheprovider --conformance=spark "spark::MOD-01"
 	cd / && "$(CURDIR)/$(WHEELS)/modelplug" --help
 	cd / && "$(CURDIR)/$(WHEELS)/modelplug" backends
@@ -73,10 +87,10 @@ interop-env: $(INTEROP)
 conformance-selftest: $(READY)
 	$(PY) -m pytest -n $(WORKERS) --dist worksteal tests/core/conformance $(ARGS)
 
-# Checks our providers and writes their page, docs/conformance-matrix.html; takes two minutes.
+# Checks our providers and writes their page, docs/conformance-matrix.html; takes four minutes.
 matrix: $(READY)
-	$(foreach name,echo spark,.venv/bin/modelplug conformance $(name) --seed 1 --json .venv/$(name).json &&) true
-	.venv/bin/modelplug conformance merge .venv/echo.json .venv/spark.json -o docs/conformance-matrix.html
+	$(foreach name,echo openai spark,.venv/bin/modelplug conformance $(name) --seed 1 --json .venv/$(name).json &&) true
+	.venv/bin/modelplug conformance merge .venv/echo.json .venv/openai.json .venv/spark.json -o docs/conformance-matrix.html
 
 # Writes what is made from the code: tables in docs/, the page of what works of Spark, and the
 # conformance kit's newest requirement set, while it isn't frozen.
@@ -89,6 +103,7 @@ tables: $(READY)
 lock: $(READY)
 	$(UV) lock -q --upgrade --python $(PY)
 	$(EXPORT) --only-group bootstrap -o requirements/bootstrap.txt
+	$(EXPORT) --only-group bench -o requirements/bench.txt
 	$(EXPORT) --only-group fuzz -o requirements/fuzz.txt
 	$(EXPORT) --only-group interop -o requirements/interop.txt
 	$(EXPORT) --all-packages --all-extras --group dev -o requirements/dev.txt
@@ -104,7 +119,7 @@ changelog: $(READY)
 	$(PY) -m towncrier build $(if $(VERSION),--yes --version $(VERSION),--draft --version unreleased)
 
 clean:
-	rm -rf .venv .venv-interop .venv-wheels .fuzz dist uv.lock .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench .venv-interop .venv-wheels .fuzz dist uv.lock .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(READY): requirements/bootstrap.txt requirements/dev.txt $(MEMBERS:=/pyproject.toml)
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || { \
@@ -118,6 +133,12 @@ $(READY): requirements/bootstrap.txt requirements/dev.txt $(MEMBERS:=/pyproject.
 
 $(FUZZ): requirements/fuzz.txt $(READY)
 	$(UV) pip install -q --python $(PY) --require-hashes --only-binary :all: -r requirements/fuzz.txt
+	@touch $@
+
+$(BENCH): requirements/bench.txt $(READY)
+	$(UV) venv -q --clear --python $(PY) .venv-bench
+	$(UV) pip install -q --python .venv-bench/bin/python --require-hashes --only-binary :all: \
+		-r requirements/bench.txt
 	@touch $@
 
 # The foreign clients: those in Python, and Node.js with npm, whose packages go beside them.

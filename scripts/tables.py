@@ -40,11 +40,14 @@ from modelplug.registry import ALLOW_VARIABLE, OFF_VARIABLE, registry
 from modelplug.schema import settings_told
 from modelplug.secrets import Secret
 from modelplug.settings import NO_OPTIONS
+from modelplug_openai.emulation.settings import EmulatorSettings as OpenAIEmulatorSettings
+from modelplug_openai.options import OpenAIOptions
+from modelplug_openai.presets import PRESETS
 from modelplug_spark.emulation.settings import EmulatorSettings
 from modelplug_spark.options import SparkOptions
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCS = ROOT / "docs"
+PAGES = ("docs/*.md", "providers/*/README.md")
 PARROT = ROOT / "examples" / "modelplug-parrot" / "modelplug_parrot" / "harness.py"
 COMMAND = "make tables"
 
@@ -195,14 +198,29 @@ def options(model: type[BaseModel]) -> str:
 
 def variables() -> str:
     """The environment variables of modelplug itself, and of our backends."""
-    rows = [[f"`{name}`", what] for name, what in VARIABLES.items()]
+    read: dict[tuple[str, str], list[str]] = {}
     for plugin in registry().backends():
         backend = registry().load(plugin.name, plugin.dist)
-        rows += [
-            [f"`{variable}`", f"`{field}` of `{plugin.name}`"]
-            for field, variable in backend.environment.items()
-        ]
+        for field, variable in backend.environment.items():
+            read.setdefault((variable, field), []).append(f"`{plugin.name}`")
+    rows = [[f"`{name}`", what] for name, what in VARIABLES.items()]
+    rows += [
+        [f"`{variable}`", f"`{field}` of {' and of '.join(names)}"]
+        for (variable, field), names in read.items()
+    ]
     return table(["variable", "what it sets"], rows)
+
+
+def openai_backends() -> str:
+    """The backends of one client: where each is, and whose key it takes."""
+    rows = []
+    for each in PRESETS:
+        names = " ".join(f"`{name}`" for name in each.names)
+        base = f"`{each.base}`" if each.base else "your own, by `api_base`"
+        key = f"`{each.key}`" if each.key else "none needed"
+        model = f"`{each.models[0][0]}`" if each.models else "must be named"
+        rows.append([names, f"[{each.summary}]({each.source})", base, key, model])
+    return table(["backend", "what it is", "address", "variable of the key", "default model"], rows)
 
 
 def settings(model: type[BaseModel]) -> str:
@@ -234,6 +252,9 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "emulator-settings": lambda: settings(EmulatorSettings),
     "environment": variables,
     "errors": classes_of_errors,
+    "openai-backends": openai_backends,
+    "openai-emulator-settings": lambda: settings(OpenAIEmulatorSettings),
+    "openai-options": lambda: options(OpenAIOptions),
     "params": params,
     "parrot-codec": lambda: parrot(0),
     "parrot-harness": lambda: parrot(1),
@@ -259,7 +280,7 @@ def main(arguments: Iterable[str]) -> int:
     """Compare or write; the exit status."""
     write = "--write" in arguments
     status = 0
-    for path in sorted(DOCS.glob("*.md")):
+    for path in sorted(path for pattern in PAGES for path in ROOT.glob(pattern)):
         text = path.read_text(encoding="utf-8")
         wanted = renewed(text)
         if wanted == text:
@@ -268,7 +289,7 @@ def main(arguments: Iterable[str]) -> int:
             path.write_text(wanted, encoding="utf-8")
         else:
             status = 1
-        print(f"{path.name}: {'written' if write else f'out of step; run {COMMAND}'}")
+        print(f"{path.relative_to(ROOT)}: {'written' if write else f'out of step; run {COMMAND}'}")
     return status
 
 

@@ -132,7 +132,11 @@ def test_every_policy_is_shown_to_the_type_checker() -> None:
 
 @pytest.mark.parametrize(
     ("package", "name"),
-    [("modelplug_spark", "SparkLLMClient"), ("modelplug_echo", "EchoClient")],
+    [
+        ("modelplug_echo", "EchoClient"),
+        ("modelplug_openai", "OpenAILLMClient"),
+        ("modelplug_spark", "SparkLLMClient"),
+    ],
 )
 def test_a_provider_s_client_is_there(package: str, name: str) -> None:
     """An app that wants one client only imports it by its promised name, and nothing before."""
@@ -141,7 +145,7 @@ def test_a_provider_s_client_is_there(package: str, name: str) -> None:
     assert done.stdout == "ProxyLLMClient\n", done.stderr
 
 
-@pytest.mark.parametrize("name", ["echo", "spark"])
+@pytest.mark.parametrize("name", ["echo", "openai", "spark"])
 def test_providers_come_in_by_the_public_door(name: str) -> None:
     """Ours are found where a stranger's are."""
     assert [found.name for found in entry_points(group="modelplug.backends", name=name)] == [name]

@@ -82,13 +82,15 @@ LIBRARIES = {
     "modelplug.conformance.pytestoptions": {"pytest"},
     "modelplug.conformance.pytestplugin": {"pytest"},
     "testing": {"h11", "trustme", "websockets"},
-    "transport": {"websockets"},
+    "transport": {"httptools", "websockets"},
     "vocabulary": {"tiktoken"},
     "modelplug_echo": {"pydantic"},
+    "modelplug_openai": {"msgspec", "pydantic"},
     "modelplug_spark": {"msgspec", "pydantic", "websockets"},
 }
 """Who may import which libraries besides the standard one; "" is the rest of core. Options are
-pydantic models by contract, and websockets comes with the extra that spark asks for."""
+pydantic models by contract; what transport imports comes with the extras that spark and openai
+ask for."""
 
 PURE = {"capabilities", "delta", "timeouts", "messages", "output", "request", "errors"}
 """Values and errors: the standard library alone."""
@@ -123,7 +125,10 @@ MAY_MAKE = {
 }
 """Module to what it may make; the command line, which owns its process, is asked nothing."""
 
-HEAVY = {"pyrate_limiter", "redis", "websockets", "msgspec", "tiktoken", "pytest", "click", "rich"}
+HEAVY = {
+    *("click", "httptools", "msgspec", "pyrate_limiter", "pytest", "redis", "rich", "tiktoken"),
+    "websockets",
+}
 """What an app that only imports the core doesn't pay for."""
 
 

@@ -23,6 +23,13 @@ UNTESTED = {
     "core/modelplug/testing/__init__.py": "exports alone",
     "core/modelplug/transport/__init__.py": "exports alone",
     "providers/echo/modelplug_echo/__init__.py": "test_exports.py",
+    "providers/openai/modelplug_openai/__init__.py": "test_exports.py",
+    "providers/openai/modelplug_openai/emulation/__init__.py": "tells what is in it",
+    "providers/openai/modelplug_openai/preset.py": "test_presets.py, by the rows made of it",
+    **{
+        f"providers/openai/modelplug_openai/table/{part}.py": "rows alone: test_presets.py"
+        for part in ("__init__", "china", "hosts", "local", "makers")
+    },
     "providers/spark/modelplug_spark/__init__.py": "test_exports.py",
     "pytest-modelplug/pytest_modelplug/__init__.py": "options alone: test_pytestplugin.py",
     "providers/spark/modelplug_spark/emulation/__init__.py": "tells what is in it",
@@ -66,6 +73,9 @@ OVERALL = {
     "tests/core/conformance/seed/test_seed.py": "the checks, by the faults of the first client",
     "tests/core/conformance/test_reference_sse.py": "all checks again, by a provider over HTTP",
     "tests/interop/test_foreign_clients.py": "the emulator, by clients that are not ours",
+    "tests/interop/test_foreign_servers.py": "the client, against servers that are not ours",
+    "tests/interop/test_http_shell.py": "the HTTP shell, against a server that is not ours",
+    "tests/interop/test_openai_sdk.py": "the emulator of OpenAI's wire, by OpenAI's own SDK",
     "tests/test_documents.py": "what the documents show",
     "tests/test_exports.py": "the public face",
     "tests/test_fault_steps.py": "every fault of a wire, in all four ways of asking",
@@ -103,7 +113,7 @@ PRODUCT = files(
     "pytest-modelplug/pytest_modelplug/*.py",
     "scripts/*.py",
 )
-EXAMPLES = files("examples/*.py")
+EXAMPLES = files("examples/*.py", "benchmarks/*.py")
 TESTS = files("tests/**/test_*.py")
 
 

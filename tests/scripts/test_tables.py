@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, Field
 
+from modelplug_openai.presets import PRESETS
 from scripts import tables
 
 
@@ -38,9 +39,10 @@ def test_what_is_between_the_marks_is_renewed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """And nothing else; comparing writes nothing."""
-    monkeypatch.setattr(tables, "DOCS", tmp_path)
+    monkeypatch.setattr(tables, "ROOT", tmp_path)
     monkeypatch.setattr(tables, "TABLES", {"colours": lambda: "| new |\n"})
-    page = tmp_path / "page.md"
+    page = tmp_path / "docs" / "page.md"
+    page.parent.mkdir()
     page.write_text("a\n<!-- table: colours -->\nold\n<!-- end of table -->\nz\n")
     assert (tables.main([]), "old" in page.read_text()) == (1, True)
     assert (tables.main(["--write"]), tables.main([])) == (0, 0)
@@ -48,6 +50,22 @@ def test_what_is_between_the_marks_is_renewed(
         "a\n<!-- table: colours -->\n\n| new |\n\n<!-- end of table -->\nz\n"
     )
     assert "run make tables" in capsys.readouterr().out
+
+
+def test_every_backend_is_a_row() -> None:
+    """With its other names, its address and its key's variable, where it has them."""
+    rows = tables.openai_backends().splitlines()[2:]
+    assert len(rows) == len(PRESETS)
+    openai = next(row for row in rows if row.startswith("| `openai` `chatgpt` |"))
+    assert "`https://api.openai.com/v1` | `OPENAI_API_KEY`" in openai
+    assert sum("| none needed |" in row for row in rows) == 6
+    assert sum("your own, by `api_base`" in row for row in rows) == 1
+
+
+def test_a_variable_of_two_names_is_one_row() -> None:
+    """Both names are in it."""
+    rows = [row for row in tables.variables().splitlines() if "`OPENAI_API_KEY`" in row]
+    assert rows == ["| `OPENAI_API_KEY` | `proxy_api_key` of `chatgpt` and of `openai` |"]
 
 
 def test_a_table_that_there_is_not_is_an_error() -> None:

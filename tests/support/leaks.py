@@ -7,11 +7,12 @@ from pathlib import Path
 
 import modelplug
 import modelplug_echo
+import modelplug_openai
 import modelplug_spark
 
 OURS = tuple(
     str(Path(str(package.__file__)).parent)
-    for package in (modelplug, modelplug_echo, modelplug_spark)
+    for package in (modelplug, modelplug_echo, modelplug_openai, modelplug_spark)
 )
 """Folders of the product: by their place, as a clone's folder may have any name."""
 
