@@ -27,7 +27,7 @@ from modelplug import (
     ProxyModelParameters,
     Secret,
 )
-from modelplug.secrets import MASK, scrub
+from modelplug.secrets import MASK, scrub, scrubber
 
 UNTIMED = run_with(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -394,3 +394,23 @@ class TestScrub:
     def test_without_secrets_everything_stays(self) -> None:
         """There is nothing to take out."""
         assert scrub("hello", []) == "hello"
+
+
+@given(st.text(min_size=1))
+@example("a/b")
+@example("\u00e9")
+@example("\x00")
+@UNTIMED
+def test_no_form_is_shorter_than_its_secret(secret: str) -> None:
+    """So a text needs none of a secret that is longer: the scrubber makes those alone that fit."""
+    assume(secret.isprintable())
+    assert all(len(secret) <= len(form) for form in (make(secret) for make in FORMS.values()))
+
+
+def test_texts_of_any_length_are_scrubbed_in_any_order() -> None:
+    """What a short text had no need of is there for a long one, and stays."""
+    short, long = "short-secret", "a-secret-that-is-much-longer-than-the-other"
+    clean = scrubber([Secret(long), Secret(short)])
+    for text in (f"<{short}>", f"<{long}{short}>", f"<{short}>", f"<{long}>", "x"):
+        cleaned = clean(text)
+        assert not [secret for secret in (short, long) if secret in cleaned]
