@@ -65,7 +65,10 @@ class Emulator(Protocol):
     """
 
     def describe(self) -> Mapping[str, str]:
-        """``url`` and the credentials that it accepts, by name."""
+        """``url`` and the credentials that it accepts, by name.
+
+        Also ``config``, a config string for it, where the backend's name alone doesn't do.
+        """
         ...  # pragma: no cover
 
     def environment(self) -> Mapping[str, str]:

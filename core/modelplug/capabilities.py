@@ -6,7 +6,17 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-__all__ = ["CAPABILITY_NAMES", "REQUEST_CAPABILITIES", "Capabilities", "ModelMetadata", "Support"]
+__all__ = [
+    "ASSUMED_CONTEXT",
+    "CAPABILITY_NAMES",
+    "REQUEST_CAPABILITIES",
+    "Capabilities",
+    "ModelMetadata",
+    "Support",
+]
+
+ASSUMED_CONTEXT = 4096
+"""Tokens of context of a model of which nobody knows them."""
 
 Support: TypeAlias = Literal["native", "emulated", "unsupported", "not_implemented"]
 """``native``: the backend does it. ``emulated``: the plugin makes up for the backend.
@@ -84,13 +94,13 @@ class ModelMetadata:
 
     Attributes:
         model: its name, as a request's ``model`` takes it.
-        context_length: tokens of input that it takes in.
+        context_length: tokens of input that it takes in; 4096 where nobody knows.
         capabilities: what it can do.
         ext_metadata: whatever else the provider knows, by name.
     """
 
     model: str
-    context_length: int = 4096
+    context_length: int = ASSUMED_CONTEXT
     capabilities: Capabilities = field(default_factory=Capabilities)
     ext_metadata: Mapping[str, object] = field(default_factory=dict)
 

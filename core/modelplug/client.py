@@ -263,10 +263,11 @@ class ProxyLLMClient(ABC):
             ModelNotFoundError: neither the configuration nor the plugin names one.
         """
         if not self.model_names:
+            place = "?api_base=..." if self.params.proxy_api_base else ""
             raise ModelNotFoundError(
                 f"{self.backend} has no default model",
-                hint=f"name one: {self.backend}:MODEL;"
-                f" 'modelplug models -b {self.backend} --live' lists those that there are",
+                hint=f"name one: {self.backend}:MODEL{place};"
+                f" 'modelplug models -b {self.backend}{place} --live' lists those that there are",
             )
         return self.model_names[0]
 

@@ -30,7 +30,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from modelplug.errors import ConfigError, ConfigSyntaxError, InvalidCredentialError
 
-__all__ = ["SECRET_OPTIONS", "ConfigString", "Reference", "Target"]
+__all__ = ["SECRET_OPTIONS", "ConfigString", "Reference", "Target", "is_reference"]
 
 # Their value must be a reference. The full names are no options, but a key must not slip by.
 SECRET_OPTIONS = frozenset(
@@ -103,6 +103,11 @@ class Target:
         model = f":{_written(self.model)}" if self.model is not None else ""
         options = "&".join(f"{name}={_written(value)}" for name, value in self.options.items())
         return self.backend + dist + model + ("?" + options if options else "")
+
+
+def is_reference(text: str) -> bool:
+    """Whether ``text`` is spelled as the reference to a secret: ``env:NAME`` or ``file:/path``."""
+    return _REFERENCE.fullmatch(text.strip()) is not None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

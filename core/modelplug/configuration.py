@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from modelplug.backend import Backend
-from modelplug.configstring import ConfigString, Target
+from modelplug.configstring import SECRET_OPTIONS, ConfigString, Target
 from modelplug.errors import (
     ConfigError,
     ConfigSyntaxError,
@@ -346,5 +346,12 @@ def _what_to_give(missing: Sequence[str], backend: Backend, origins: Sequence[Se
         if source.origin.kind == "environment" and variables:
             return f"{told} came from the environment: set {variables} too, or leave none there"
         return f"{told} came from one place: give {names} there too, or leave all to another"
-    either = f", or the variables {variables}" if variables else ""
-    return f"give {names} as arguments, or by reference in a profile{either}"
+    written = "&".join(map(_written, missing))
+    either = f", or set {variables}" if variables else ""
+    return f"write ?{written} in the config string, give {names} by keyword or in a profile{either}"
+
+
+def _written(field: str) -> str:
+    """How a config string gives a credential: a secret by reference."""
+    name = field.removeprefix("proxy_")
+    return f"{name}=env:NAME" if name in SECRET_OPTIONS else f"{name}=..."

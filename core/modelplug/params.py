@@ -6,6 +6,7 @@ import.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import deepcopy
@@ -35,8 +36,13 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
-from modelplug.configstring import ConfigString, Reference, Target
-from modelplug.errors import ConfigError, MissingCredentialError, UnsupportedOptionError
+from modelplug.configstring import ConfigString, Reference, Target, is_reference
+from modelplug.errors import (
+    ConfigError,
+    InvalidCredentialError,
+    MissingCredentialError,
+    UnsupportedOptionError,
+)
 from modelplug.secrets import Credential, Secret
 from modelplug.timeouts import Timeouts
 
@@ -115,6 +121,11 @@ def _as_secret(value: object) -> Secret:
         return SecretReference(value)
     if hasattr(value, "get_secret_value"):  # pydantic's SecretStr
         value = value.get_secret_value()
+    if isinstance(value, str) and is_reference(value):
+        raise InvalidCredentialError(
+            "env:NAME or file:/path isn't read here, but in a config string or a profile",
+            hint="give os.environ[NAME], or a callable that reads it",
+        )
     if isinstance(value, str) or callable(value):
         return Secret(value)
     raise ValueError("a secret is a text, or a callable that gives one")
@@ -361,8 +372,15 @@ def validated(
     return _typed(lambda: model.model_validate(values), names=names, whose=whose, also=also)
 
 
-_WORDS = {"tuple_type": "Input should be a list"}
+_WORDS = {
+    "tuple_type": "Input should be a list",
+    "mapping_type": "Input should be a mapping",
+    "dict_type": "Input should be a mapping",
+}
 """What a config says it by, where pydantic says it by Python's types; by the fault's type."""
+
+_ELSEWHERE = {"base_url": "api_base", "endpoint": "api_base", "key": "api_key"}
+"""What other libraries call a field, by their name."""
 
 
 def _typed(
@@ -381,7 +399,10 @@ def _typed(
     # The field alone: what follows are pydantic's names for the branches of a union.
     place = str(fault["loc"][0]) if fault["loc"] else whose
     if fault["type"] == "extra_forbidden":
-        near = get_close_matches(place, [*names, *also], n=1)
+        there = {*names, *also}
+        ours = _ELSEWHERE.get(place, place)
+        near = [name for name in (ours, f"proxy_{ours}") if name in there]
+        near = near or get_close_matches(place, sorted(there), n=1)
         meant = f"did you mean {near[0]}? " if near else ""
         raise UnsupportedOptionError(
             f"{whose}: there is no {place!r}",
@@ -391,15 +412,31 @@ def _typed(
         f"{each['loc'][0] if each['loc'] else whose}: {_WORDS.get(each['type'], each['msg'])}"
         for each in faults
     )
-    raise ConfigError(f"{whose}: {told}")
+    is_mapping = fault["type"] in ("mapping_type", "dict_type")
+    hint = 'as text it is JSON, such as {"name": "value"}' if is_mapping else None
+    raise ConfigError(f"{whose}: {told}", hint=hint)
 
 
 def fitted(value: object, annotation: object) -> object:
-    """A config string's value for a field: a comma is text in a text, and one item is a list."""
+    """A config string's value for a field.
+
+    A comma is text in a text, one item is a list, and a mapping is JSON.
+    """
     kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
-    lists = any(get_origin(kind) in (tuple, list, Sequence) for kind in kinds)
+    origins = {get_origin(kind) for kind in kinds}
+    lists = not origins.isdisjoint((tuple, list, Sequence))
     if isinstance(value, tuple) and not lists:
-        return ",".join(value)
-    if isinstance(value, str) and lists and str not in kinds:
+        value = ",".join(value)
+    if not isinstance(value, str) or str in kinds:
+        return value
+    if lists:
         return (value,)
-    return value
+    return value if origins.isdisjoint((dict, Mapping)) else _from_json(value)
+
+
+def _from_json(text: str) -> object:
+    """What a text says; itself where it isn't JSON, for whoever expects a mapping to refuse."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text

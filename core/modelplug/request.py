@@ -14,8 +14,12 @@ __all__ = ["REQUEST_DEFAULTS", "ModelRequest", "ModelRequestContext", "OnUnsuppo
 
 T = TypeVar("T")
 
-_INT, _FLOAT = (int,), (int, float)
-_NUMBERS: Mapping[str, tuple[type, ...]] = {
+_Kinds: TypeAlias = tuple[tuple[type, ...], str]
+
+_FLOAT: _Kinds = ((int, float), "a number")
+_INT: _Kinds = ((int,), "a number")
+_WORD: _Kinds = ((str, Mapping), "a text or a mapping")
+_KINDS: Mapping[str, _Kinds] = {
     "temperature": _FLOAT,
     "top_p": _FLOAT,
     "presence_penalty": _FLOAT,
@@ -24,7 +28,16 @@ _NUMBERS: Mapping[str, tuple[type, ...]] = {
     "context_len": _INT,
     "top_k": _INT,
     "seed": _INT,
+    "stop": ((str, Sequence), "a text or a list of texts"),
+    "stop_token_ids": ((Sequence,), "a list of numbers"),
+    "tool_choice": _WORD,
+    "response_format": ((Mapping,), "a mapping"),
+    "reasoning": _WORD,
 }
+"""By field its types, and how an error calls them. Tools are the plugin's to judge."""
+
+_ITEMS: Mapping[str, type] = {"stop": str, "stop_token_ids": int}
+"""What fields that are lists have in them."""
 
 OnUnsupported: TypeAlias = Literal["error", "warn", "drop"]
 """What happens to a parameter that the model can't honour."""
@@ -76,8 +89,9 @@ class ModelRequest:
         context: who asks.
 
     Raises:
-        ValueError: messages can't be read as messages, ``timeout`` can't be a limit, or
-            ``on_unsupported`` is none of its three words.
+        ValueError: messages can't be read as messages, a value is of another type than its
+            field's, ``timeout`` can't be a limit, or ``on_unsupported`` is none of its three
+            words.
     """
 
     model: str | None = None
@@ -110,10 +124,8 @@ class ModelRequest:
         object.__setattr__(self, "messages", as_messages(self.messages))
         object.__setattr__(self, "context", _as_context(self.context))
         object.__setattr__(self, "options", _as_options(self.options))
-        for name, kinds in _NUMBERS.items():
-            number = getattr(self, name)
-            if number is not None and not isinstance(number, kinds):
-                raise ValueError(f"{name} is a number, not a {type(number).__name__}")
+        for name in _KINDS:
+            _check_kind(name, getattr(self, name))
         if (self.max_new_tokens or 0) < 0:
             raise ValueError("max_new_tokens is 0 or more")
         Timeouts().over(self.timeout)  # refuses what can't be a limit now, not in the call
@@ -237,6 +249,24 @@ REQUEST_DEFAULTS = (
     "on_unsupported",
 )
 """Fields of a request for which a config string or a client may give defaults."""
+
+
+_NOTHING = ("response_format", "reasoning", "tool_choice")
+"""Fields that ask for nothing where they are empty, of whatever type."""
+
+
+def _check_kind(name: str, value: object) -> None:
+    if value is None:
+        return
+    kinds, words = _KINDS[name]
+    if name in _NOTHING and value in ("", [], (), {}):
+        return
+    if not isinstance(value, kinds):
+        raise ValueError(f"{name} is {words}, not a {type(value).__name__}")
+    if name in _ITEMS and isinstance(value, Sequence):
+        for item in value:
+            if not isinstance(item, _ITEMS[name]):
+                raise ValueError(f"{name} is {words}: there is a {type(item).__name__} in it")
 
 
 def _as_context(context: object) -> ModelRequestContext:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from modelplug.capabilities import ModelMetadata
+from modelplug.capabilities import ASSUMED_CONTEXT, ModelMetadata
 from modelplug.messages import DefaultMessageConverter, MessageConverter, ModelMessage
 from modelplug.request import ModelRequest
 from modelplug.tokens import ProxyTokenizer, TiktokenProxyTokenizer, counted
@@ -55,8 +55,10 @@ class TrimmingConverter:
     left out is told in the outputs' ``warnings``.
 
     There is room for the model's context less ``max_new_tokens``, and less than that where the
-    request's ``context_len`` or ``limit`` say so. Counted are the texts, by estimate for most
-    models; to keep clear of what a service adds to them, or of images, set a lower ``limit``.
+    request's ``context_len`` or ``limit`` say so. Where a model's context isn't known it is taken
+    for 4096 tokens, unless the params' ``max_context_size`` says otherwise. Counted are the texts,
+    by estimate for most models; to keep clear of what a service adds to them, or of images, set a
+    lower ``limit``.
 
     Conversion keeps the event loop waiting: up to 20 ms for the longest conversations in
     English, and once a process for as long as a vocabulary of the default tokenizer takes to
@@ -116,7 +118,14 @@ class _Trimming:
         given = self.before.convert(messages, metadata)
         if not given:
             return given
-        kept = self._kept(given, _Meter(self.tokenizer, known.model), self._room(known))
+        room = self._room(known)
+        kept = self._kept(given, _Meter(self.tokenizer, known.model), room)
+        is_limited = room in (self.request.context_len, self.limit)
+        if len(kept) < len(given) and known.context_length == ASSUMED_CONTEXT and not is_limited:
+            self.warn(
+                f"the context was taken for {ASSUMED_CONTEXT} tokens, as it is where a model's"
+                " isn't known: max_context_size sets it"
+            )
         return [message for at, message in enumerate(given) if at in kept]
 
     def _room(self, known: ModelMetadata) -> int:

@@ -432,8 +432,18 @@ def test_a_client_may_have_no_default_model() -> None:
     with pytest.raises(ModelNotFoundError, match="no default model") as caught:
         client.sync_generate("hi")
     assert caught.value.hint
-    assert "acme:MODEL" in caught.value.hint
+    assert "acme:MODEL;" in caught.value.hint
     assert "None" in repr(client)
+
+
+def test_how_to_name_a_model_keeps_the_address() -> None:
+    """Else the list that is asked for would be another service's."""
+    client = Listing()
+    client.params = client.params.model_copy(update={"proxy_api_base": "https://example.com/v1"})
+    with pytest.raises(ModelNotFoundError, match="no default model") as caught:
+        _ = client.default_model
+    assert ":MODEL?api_base=...;" in str(caught.value.hint)
+    assert "?api_base=... --live" in str(caught.value.hint)
 
 
 def test_two_clients_share_nothing() -> None:

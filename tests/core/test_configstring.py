@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from modelplug.configstring import SECRET_OPTIONS, ConfigString, Reference, Target
+from modelplug.configstring import SECRET_OPTIONS, ConfigString, Reference, Target, is_reference
 from modelplug.errors import ConfigError, ConfigSyntaxError, InvalidCredentialError
 
 CANARY = "Zq7CanaryX9"
@@ -396,3 +396,12 @@ def test_reference_shows_source() -> None:
     """A reference shows where the secret is, as it is written in a config string."""
     assert str(Reference(kind="env", name="NAME")) == "env:NAME"
     assert str(Reference(kind="file", name="/a b")) == "file:/a b"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("env:NAME", True), (" file:/a b\n", True), ("env:", False), ("sk-1", False)],
+)
+def test_a_reference_is_known_by_its_spelling(text: str, expected: bool) -> None:
+    """Blanks around it make no key of it."""
+    assert expected is is_reference(text)

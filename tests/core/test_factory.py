@@ -150,6 +150,7 @@ def test_all_that_is_missing_is_named_at_once(site: Path) -> None:
     with pytest.raises(MissingCredentialError, match="api_app_id, api_key") as caught:
         new_client("made-up")
     assert "X_APP, X_KEY" in str(caught.value.hint)
+    assert "?api_app_id=...&api_key=env:NAME in the config string" in str(caught.value.hint)
 
 
 def test_credentials_come_from_the_environment(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:

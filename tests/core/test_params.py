@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,25 @@ def test_a_secret_may_be_given_in_many_ways(given: object) -> None:
     """Text, a callable and pydantic's SecretStr are all a secret; blanks around it go."""
     params = ProxyModelParameters(proxy_api_key=given)  # type: ignore[arg-type]  # any of them
     assert params.credential().api_key.reveal() == CANARY
+
+
+@pytest.mark.parametrize("given", ["env:A_KEY", " file:/run/key ", SecretStr("env:A_KEY")])
+@pytest.mark.parametrize("name", ["proxy_api_key", "proxy_api_secret", "redis_url"])
+def test_a_reference_as_text_is_no_secret(name: str, given: object) -> None:
+    """Config strings and profiles have references; elsewhere one isn't sent as if it were a key."""
+    with pytest.raises(InvalidCredentialError, match="isn't read here") as caught:
+        ProxyModelParameters(**{name: given})  # type: ignore[arg-type]  # any of them
+    assert "os.environ[NAME]" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("base_url", "proxy_api_base"), ("key", "proxy_api_key")]
+)
+def test_a_name_of_other_libraries_is_known(name: str, meant: str) -> None:
+    """What isn't like ours in its letters is told by what it means."""
+    with pytest.raises(UnsupportedOptionError) as caught:
+        ProxyModelParameters.model_validate({name: "x"})
+    assert f"did you mean {meant}?" in str(caught.value.hint)
 
 
 def test_params_show_no_secret() -> None:
@@ -189,6 +209,7 @@ class Sample(BaseModel, extra="forbid"):
     """An options model."""
 
     number: int = 0
+    fields: Mapping[str, object] | None = None
     words: list[str] | None = None
     text: str = ""
 
@@ -200,6 +221,21 @@ def test_config_string_values_fit_their_fields() -> None:
     )
     assert Sample(number=3, words=["one"], text="a,b") == made
     assert fitted(("a", "b"), list[str]) == ("a", "b")
+
+
+@pytest.mark.parametrize("text", ['{"a": [1, 2]}', ('{"a": [1', " 2]}")])
+def test_a_mapping_is_written_as_json(text: object) -> None:
+    """Its commas, which a config string takes for a list's, are its own."""
+    made = validated(Sample, {"fields": text}, whose="options", fit=True)
+    assert made.fields == {"a": [1, 2]}
+
+
+@pytest.mark.parametrize("text", ["a", "[1]", "{", "[" * 100_000])
+def test_what_is_no_mapping_is_refused_with_how_to_write_one(text: str) -> None:
+    """Whether it is no JSON, or JSON of something else; the value isn't shown."""
+    with pytest.raises(ConfigError, match="fields: Input should be a") as caught:
+        validated(Sample, {"fields": text}, whose="options", fit=True)
+    assert '{"name": "value"}' in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import FrozenInstanceError, asdict, fields
 from typing import Any
 
@@ -39,7 +39,22 @@ OPTIONAL = [
 
 UNCHECKED = [name for name in OPTIONAL if name not in ("timeout", "on_unsupported")]
 
-settings = st.dictionaries(st.sampled_from(UNCHECKED), st.sampled_from([None, 0, 1, 7]))
+SHAPED: Mapping[str, Sequence[object]] = {
+    "stop": ("", "x", ("x", "y")),
+    "stop_token_ids": ([], [0], (1, 2)),
+    "tools": ([], [{"type": "function"}]),
+    "tool_choice": ("auto", {"type": "function"}),
+    "response_format": ({}, {"type": "json_object"}),
+    "reasoning": ("low", {"effort": "low"}),
+}
+"""What fields take that are no numbers; all others are checked for no more than that."""
+
+settings = st.fixed_dictionaries(
+    {},
+    optional={
+        name: st.sampled_from([None, *SHAPED.get(name, (0, 1, 7))]) for name in sorted(UNCHECKED)
+    },
+)
 
 
 def request(parameters: Mapping[str, object]) -> ModelRequest:
@@ -122,6 +137,14 @@ def test_a_timeout_is_kept_as_given(timeout: float | Timeouts | None) -> None:
         {"options": []},
         {"options": {"echo": None}},
         {"context": 7},
+        {"reasoning": True},
+        {"reasoning": ["x"]},
+        {"stop": 5},
+        {"stop": ["a", 5]},
+        {"stop_token_ids": 5},
+        {"stop_token_ids": ["a"]},
+        {"tool_choice": 5},
+        {"response_format": "json"},
         {"messages": 5},
         {"messages": {"role": "user"}},
     ],

@@ -166,6 +166,29 @@ def test_there_is_room_for_what_the_answer_leaves(
     assert max(1, (room + 1) // 2 * 2 - 1) == len(left)
 
 
+@pytest.mark.parametrize(
+    ("context", "asking", "limit", "told"),
+    [
+        (4096, ModelRequest(), None, True),
+        (4096, ModelRequest(), 9999, True),
+        (4096, ModelRequest(context_len=10), None, False),
+        (4096, ModelRequest(), 10, False),
+        (4095, ModelRequest(), None, False),
+    ],
+)
+def test_a_context_that_nobody_knows_is_told_as_one(
+    context: int, asking: ModelRequest, limit: int | None, *, told: bool
+) -> None:
+    """Where it decides what goes; and with the option that sets it."""
+    asked = talk(*["a "] * 9999)
+    converter = TrimmingConverter(limit=limit)
+    _, warnings = trimmed(asked, converter=converter, context=context, request=asking)
+    assert told is any(
+        "4096 tokens" in warning and "max_context_size" in warning for warning in warnings
+    )
+    assert trimmed(talk("a"), context=context)[1] == []
+
+
 messages = st.lists(
     st.builds(
         ModelMessage,

@@ -18,7 +18,8 @@ __all__ = ["models"]
 _MORE = """\
 They come from the table of the backend's plugin: nobody is asked, and no account is needed. A
 star marks the model that answers where none is named. A model that isn't listed may still work.
-With --live the service is asked for its own list, with your account, where it has one.
+With --live the service is asked for its own list, with your account, where it has one. A
+context of 4096 tokens may be a guess, as for any model of which nobody knows it.
 
 Into a pipe each model is one line, with tabs between: name, tokens of context, "default" if it
 is that, and its capabilities.
@@ -56,6 +57,9 @@ def models(*, backend: str | None, profile: str | None, as_json: bool, live: boo
 
     log_plainly()
     found = listed(choice(backend, (), profile), live=live)
+    if not found:
+        told = "the service lists none" if live else "none are listed; --live asks the service"
+        click.echo(told, err=True)
     if as_json:
         write(to_json([each.to_dict() for each in found], indent=2))
     elif is_terminal():
@@ -76,7 +80,6 @@ def _draw(found: Sequence[Listed]) -> None:
     from rich.text import Text
 
     if not found:
-        write("none")
         return
     common = {
         state: frozenset.intersection(*(each.abilities[state] for each in found))

@@ -19,9 +19,9 @@ from modelplug.cli.failure import Failure
 from modelplug.cli.logs import log_plainly
 from modelplug.cli.terminal import one_line, to_json, write
 from modelplug.configstring import ConfigString
-from modelplug.errors import PluginContractError
+from modelplug.errors import PluginContractError, PluginError
 from modelplug.params import validated
-from modelplug.plugins import load_attribute
+from modelplug.plugins import InstalledPlugin, load_attribute
 from modelplug.registry import registry
 from modelplug.schema import settings_told
 
@@ -55,7 +55,7 @@ class EmulatorClass:
         if backend.emulator is None:
             raise Failure(
                 f"{backend.name} of {plugin.dist} {plugin.version} has no emulator",
-                hint="'modelplug backends --check' shows which backends have one",
+                hint=_another(plugin),
             )
         make = cast(Callable[..., Emulator], load_attribute(backend.emulator, plugin))
         return cls(backend=backend.name, make=make)
@@ -104,6 +104,19 @@ class EmulatorClass:
         asyncio.run(_serve(emulator, self.backend, f"{host}, port {port}"))
 
 
+def _another(plugin: InstalledPlugin) -> str:
+    """What to do without an emulator: that of a sibling, for the same client, may do."""
+    names = [each.name for each in registry().backends() if each.dist == plugin.dist]
+    for name in sorted(names, key=lambda name: plugin.dist != f"modelplug-{name}"):
+        with suppress(PluginError):  # its own fault, and not what was asked for
+            if registry().load(name, plugin.dist).emulator is not None:
+                return (
+                    f"'modelplug emulate {name}' runs one of the same plugin;"
+                    f" lead {plugin.name} there by api_base and api_key"
+                )
+    return "'modelplug backends --check' shows which backends have one"
+
+
 class _NoSettings(BaseModel, extra="forbid"):
     """Of an emulator that has none."""
 
@@ -142,4 +155,5 @@ def _announce(emulator: Emulator, name: str) -> None:
     click.echo(f"# The emulator of {name} listens on {told['url']}. To use it:\n", err=True)
     for variable, value in variables.items():
         click.echo(f"export {variable}={shlex.quote(one_line(value))}", err=True)
-    click.echo(f'\n# modelplug ask "Hello" -b {name}\n# Ctrl-C stops it.', err=True)
+    config = shlex.quote(one_line(told.get("config", name)))
+    click.echo(f'\n# modelplug ask "Hello" -b {config}\n# Ctrl-C stops it.', err=True)

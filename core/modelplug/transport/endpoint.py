@@ -57,7 +57,7 @@ class Endpoint:
     @classmethod
     def parse(
         cls,
-        url: str,
+        url: str | None,
         *,
         schemes: Sequence[str] = ("wss", "ws"),
         allow_insecure: bool = False,
@@ -68,7 +68,8 @@ class Endpoint:
         Plain ``ws`` and ``http`` are for loopback only: localhost, 127.0.0.0/8 and ::1.
 
         Args:
-            url: scheme, host, port and path; nothing else.
+            url: scheme, host, port and path; nothing else. None, as of params without an
+                address, is refused.
             schemes: those that the protocol has.
             allow_insecure: take plain ``ws`` and ``http`` for any host.
             public_only: see the class. For the address of a public service that a plugin has
@@ -78,16 +79,23 @@ class Endpoint:
             UnsafeEndpointError: the URL is something else, can be read in two ways, or isn't
                 encrypted. The message tells nothing of what stands in the URL.
         """
+        if url is None:
+            raise UnsafeEndpointError(
+                "there is no address", hint=f"set api_base to one with {schemes[0]}://"
+            )
         parts = _parts(url, schemes)
         del url  # may hold a password, and a traceback with locals would show it
         if isinstance(parts, str):
-            raise UnsafeEndpointError(f"not an address to send credentials to: {parts}")
+            raise UnsafeEndpointError(
+                f"not an address to send credentials to: {parts}",
+                hint="check api_base, or where else it was set",
+            )
         scheme, host, port, path = parts
         endpoint = cls(scheme=scheme, host=host, port=port, path=path, public_only=public_only)
         if not (endpoint.secure or endpoint.is_loopback or allow_insecure):
             raise UnsafeEndpointError(
                 f"{endpoint} is not encrypted: whoever is on the way can read the key",
-                hint=f"use {_secured(scheme)}://, or allow_insecure where the network is trusted",
+                hint=f"use {_secured(scheme)}://, or allow_insecure=true if the network is trusted",
             )
         return endpoint
 

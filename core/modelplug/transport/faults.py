@@ -34,6 +34,10 @@ _FINAL_ALERTS = (
 """What is in the names of alerts that come again at each attempt (RFC 8446, section 6.2)."""
 
 
+_NOT_TLS = "WRONG_VERSION_NUMBER"
+"""OpenSSL's word for a first answer that is no TLS, such as HTTP's."""
+
+
 def connecting_failed(error: OSError, endpoint: Endpoint) -> TransportError:
     """The error for an exception that came before the connection stood."""
     translate = next(into for kind, into in _TABLE if isinstance(error, kind))
@@ -84,8 +88,13 @@ def _no_tls(error: ssl.SSLError, endpoint: Endpoint) -> TransportError:
     reason = (
         getattr(error, "reason", None) or error.strerror
     )  # OpenSSL's word, if it came from there
+    plain = {"https": "http", "wss": "ws"}.get(endpoint.scheme)
     return TlsError(
-        f"no TLS with {endpoint}: {reason} ({type(error).__name__})", retryable=_may_pass(error)
+        f"no TLS with {endpoint}: {reason} ({type(error).__name__})",
+        retryable=_may_pass(error),
+        hint=f"if the service has no TLS, its api_base begins with {plain}://"
+        if plain and reason == _NOT_TLS
+        else None,
     )
 
 

@@ -19,6 +19,7 @@ from modelplug import (
     ConfigError,
     DeltaStream,
     ModelMetadata,
+    ModelNotFoundError,
     ModelRequest,
     ProxyLLMClient,
     ProxyLLMError,
@@ -39,8 +40,8 @@ from modelplug_openai.question import question
 
 __all__ = ["OpenAILLMClient"]
 
-_STREAM = "text/event-stream"
-_JSON = "application/json"
+_HIDDEN = "**********"
+"""What stands for the key in a preview, as for every secret."""
 
 _SAID = 65_536
 """Bytes that are read of what is no answer."""
@@ -95,6 +96,17 @@ class OpenAILLMClient(ProxyLLMClient):
         target = model_params.target
         preset = find(target.backend or "") if target else None
         return cls(preset or OPENAI, model_params, default_executor)
+
+    @property
+    def default_model(self) -> str:
+        """See ``ProxyLLMClient.default_model``."""
+        if not self.model_names and self.preset.models_path is None:
+            place = "?api_base=..." if self.params.proxy_api_base else ""
+            raise ModelNotFoundError(
+                f"{self.preset.name} has no default model, and no list of models",
+                hint=f"name one, as its own pages call it: {self.preset.name}:MODEL{place}",
+            )
+        return super().default_model
 
     def capabilities(self, model: str | None = None) -> Capabilities:
         """What the service can do: the same for all its models, which may refuse some of it."""
@@ -164,11 +176,19 @@ class OpenAILLMClient(ProxyLLMClient):
         return [known[name].with_context(tokens) for name, tokens in found.items()]
 
     def preview(self, request: ModelRequest, call: Call) -> Mapping[str, object]:
-        """The address, and the body as JSON."""
+        """The address, the headers beside those of HTTP itself, and the body as JSON.
+
+        The key's header is there if a key is given, or must be; its value never is.
+        """
         options = self.options_for(request, OpenAIOptions)
         address = self._address(request.model or self.default_model)
         url = f"{address}?{self._query}" if self._query else str(address)
-        return {"url": url, "body": json.loads(self._body(request, call, options))}
+        headers: dict[str, object] = {**options.all_headers}
+        if self.params.proxy_api_key or self.preset.needs_key:
+            bearer = self.preset.key_header == "authorization"
+            headers[self.preset.key_header] = f"Bearer {_HIDDEN}" if bearer else _HIDDEN
+        body = json.loads(self._body(request, call, options))
+        return {"url": url, "headers": headers, "body": body}
 
     def close(self) -> None:
         """Cut all open streams and let go of all connections; idempotent."""
@@ -194,15 +214,7 @@ class OpenAILLMClient(ProxyLLMClient):
         return _below(self._endpoint, path)
 
     def _headers(self, call: Call, options: OpenAIOptions) -> dict[str, str | Secret]:
-        headers: dict[str, str | Secret] = {
-            "accept": _STREAM if options.stream else _JSON,
-            "content-type": _JSON,
-            **options.headers,
-        }
-        if options.organization:
-            headers["openai-organization"] = options.organization
-        if options.project:
-            headers["openai-project"] = options.project
+        headers: dict[str, str | Secret] = {**options.all_headers}
         key = call.credential().api_key
         if key:
             bearer = self.preset.key_header == "authorization"
@@ -238,6 +250,7 @@ class OpenAILLMClient(ProxyLLMClient):
             failures=self.preset.failures,
             scrub=call.scrub,
             retry_after=refusal.retry_after,
+            has_key=bool(self.params.proxy_api_key),
         )
 
 

@@ -56,6 +56,7 @@ def refused(
     failures: Mapping[str, Kind],
     scrub: Callable[[str], str],
     retry_after: float | None = None,
+    has_key: bool = True,
 ) -> ProxyLLMError:
     """The error for a response that is no answer, whatever its body is.
 
@@ -67,6 +68,7 @@ def refused(
         failures: the preset's own words.
         scrub: takes secrets out of what the service says, which may repeat what it was sent.
         retry_after: seconds to wait, where a header says so; the body goes before it.
+        has_key: whether a key was sent.
     """
     said = _shown(said_by(body))
     if status < 400 and not said.has_answered:
@@ -78,7 +80,7 @@ def refused(
         error.complete(provider_message=_message(said, scrub) or None)
     else:
         refusing = status if status >= 400 else None
-        error = _error_of(said, status=refusing, failures=failures, scrub=scrub)
+        error = _error_of(said, status=refusing, failures=failures, scrub=scrub, has_key=has_key)
         if isinstance(error, ContentFilterError):
             error.stage = error.stage or "input"
     error.complete(
@@ -196,10 +198,12 @@ def _error_of(
     failures: Mapping[str, Kind],
     scrub: Callable[[str], str],
     status: int | None = None,
+    has_key: bool = True,
 ) -> BackendError:
     """The error that a service's words stand for, with the status if it refused by one."""
     words = tuple(plain(word, scrub, limit=100) for word in said.words)
-    meaning = KINDS[_kind(said, status, failures)]
+    kind = _kind(said, status, failures)
+    meaning = KINDS["no_key" if kind == "authentication" and not has_key else kind]
     message = _message(said, scrub)
     told = f"{meaning.told}: {_excerpt(message)}" if message else meaning.told
     if meaning.error is ContentFilterError:

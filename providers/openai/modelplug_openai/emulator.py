@@ -17,6 +17,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from pydantic import BaseModel
 
@@ -64,27 +65,40 @@ class OpenAIEmulator(HttpUpstream):
         chosen = EmulatorSettings.model_validate(switches)
         self._key = api_key or f"sk-{secrets.token_urlsafe(24)}"
         self._pace = chosen.pace
+        self._is_azures = chosen.key_header == "api-key"
+        self._models = chosen.models
         self._service = OpenAIService(chosen, key=self._key)
         super().__init__(OpenAICodec(), host=host, port=port, tls=chosen.tls)
 
     def describe(self) -> Mapping[str, str]:
         """``url`` (with ``/v1``), ``api_key``, and ``ca_file`` with TLS.
 
+        Also ``config``, a config string for it, where ``openai`` alone doesn't do.
+
         Raises:
             WrongUseError: it isn't entered.
         """
         origin = self.url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
         told = {"url": f"{origin}/v1", "api_key": self._key}
+        if self._models or self._is_azures:
+            model = self._models[0] if self._models else "any"
+            backend = "azure" if self._is_azures else "openai"
+            told["config"] = f"{backend}:{quote(model, safe='/:')}"
         return {**told, "ca_file": self.ca_file} if self.ca_file else told
 
     def environment(self) -> Mapping[str, str]:
         """The variables that make ``new_client("openai:any")`` talk to it, in a new process.
+
+        With ``key_header="api-key"`` they are Azure's, for ``new_client("azure:any")``.
 
         Raises:
             WrongUseError: it isn't entered.
         """
         told = self.describe()
         variables = {"OPENAI_API_KEY": told["api_key"], "OPENAI_BASE_URL": told["url"]}
+        if self._is_azures:
+            host = told["url"].removesuffix("/v1")
+            variables = {"AZURE_OPENAI_API_KEY": told["api_key"], "AZURE_OPENAI_ENDPOINT": host}
         # OpenSSL's own variable: a context reads it when it is made.
         return {**variables, "SSL_CERT_FILE": self.ca_file} if self.ca_file else variables
 

@@ -29,6 +29,7 @@ __all__ = ["KINDS", "Kind", "Meaning", "meaning"]
 
 Kind: TypeAlias = Literal[
     "authentication",
+    "no_key",
     "permission",
     "quota",
     "unentitled",
@@ -82,6 +83,11 @@ KINDS: Final[Mapping[Kind, Meaning]] = MappingProxyType(
             "the service refused the key",
             hint="check the key, and that it is for this service",
         ),
+        "no_key": Meaning(
+            AuthenticationError,
+            "the service wants a key, and none was sent",
+            hint="give one: ?api_key=env:NAME in the config string, or api_key in a profile",
+        ),
         "permission": Meaning(
             PermissionDeniedError,
             "the key may not do this",
@@ -124,7 +130,7 @@ KINDS: Final[Mapping[Kind, Meaning]] = MappingProxyType(
         "no_path": Meaning(
             BadRequestError,
             "the service has nothing at this address",
-            hint="check api_base: most end in /v1, and none in /chat/completions",
+            hint="check api_base: most end in /v1, azure's in its host, none in /chat/completions",
         ),
         "conflict": Meaning(BackendError, "another request was in the way", retryable=True),
         "too_early": Meaning(BackendError, "the service wants the request later", retryable=True),

@@ -114,3 +114,14 @@ class OpenAIOptions(BaseModel):
     extra_body: Annotated[Mapping[str, object], AfterValidator(_body)] = Field(default_factory=dict)
     limit_field: Literal["max_tokens", "max_completion_tokens"] | None = None
     usage: Literal["asked", "always", "never"] | None = None
+
+    @property
+    def all_headers(self) -> Mapping[str, str]:
+        """What a request has of headers beside HTTP's own and the key's."""
+        named = zip(_NAMED, (self.organization, self.project), strict=True)
+        return {
+            "accept": "text/event-stream" if self.stream else "application/json",
+            "content-type": "application/json",
+            **self.headers,
+            **{name: value for name, value in named if value},
+        }

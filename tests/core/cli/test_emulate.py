@@ -28,6 +28,14 @@ def test_a_backend_without_an_emulator_is_a_failure(run: Run) -> None:
     assert hint == "hint: 'modelplug backends --check' shows which backends have one"
 
 
+def test_a_backend_without_an_emulator_may_have_a_siblings(run: Run) -> None:
+    """That of another backend of the plugin is named, and how to get there."""
+    done = run("emulate", "deepseek")
+    assert done.exit_code == 1
+    assert "hint: 'modelplug emulate openai' runs one of the same plugin;" in done.stderr
+    assert "lead deepseek there by api_base and api_key" in done.stderr
+
+
 def test_a_backend_that_is_not_there_is_a_failure(run: Run) -> None:
     """With the hint of every backend that isn't."""
     done = run("emulate", "eco")

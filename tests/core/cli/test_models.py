@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import pytest
 
@@ -43,6 +44,27 @@ def test_json_is_a_list(run: Run, site: Site) -> None:
         "emulated",
         "not_implemented",
     )
+
+
+SHY = PARROT.replace('[model_params.model or "0"]', "[]").replace(
+    "async def stream_deltas",
+    """async def list_models(self, call):
+        return []
+
+    async def stream_deltas""",
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [((), "none are listed; --live asks the service"), (["--live"], "the service lists none")],
+)
+def test_an_empty_list_says_so(run: Run, site: Site, options: Sequence[str], told: str) -> None:
+    """Beside the list, which stays a list; and how there may be one."""
+    site.install("parrot", SHY)
+    done = run("models", "-b", "parrot", *options)
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "", f"{told}\n")
+    assert json.loads(run("models", "-b", "parrot", "--json", *options).stdout) == []
 
 
 def test_no_backend_is_wrong_usage(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,18 @@ def test_standard_error_says_what_to_export() -> None:
     assert "# Ctrl-C stops it." in lines
 
 
+@pytest.mark.parametrize(
+    ("option", "config"),
+    [("pace=0", "openai"), ("models=m,n", "openai:m"), ("key_header=api-key", "azure:any")],
+)
+def test_the_command_that_is_told_fits_the_settings(option: str, config: str) -> None:
+    """An emulator may need more than the backend's name."""
+    with emulating("openai", "-o", option) as (program, _):
+        program.terminate()
+        lines = program.end().stderr.splitlines()
+    assert f'# modelplug ask "Hello" -b {config}' in lines
+
+
 def test_ctrl_c_stops_it() -> None:
     """Its user has ended it: the emulator is closed, and that is a success."""
     with emulating("parrot") as (program, _):

@@ -196,6 +196,21 @@ def test_a_refusal_says_what_is_wrong(url: str, told: str) -> None:
         Endpoint.parse(url)
 
 
+@pytest.mark.parametrize(
+    ("url", "hint"),
+    [
+        (None, "set api_base to one with wss://"),
+        ("127.0.0.1:1/v1", "check api_base"),
+        ("ws://a.example/", "allow_insecure=true"),
+    ],
+)
+def test_a_refusal_says_what_to_set(url: str | None, hint: str) -> None:
+    """By the name that a config string has for it."""
+    with pytest.raises(UnsafeEndpointError) as caught:
+        Endpoint.parse(url)
+    assert hint in str(caught.value.hint)
+
+
 @pytest.mark.parametrize("url", PLAIN)
 def test_plain_text_is_for_loopback(url: str) -> None:
     """Without encryption no host but this machine is taken, unless the operator says so."""

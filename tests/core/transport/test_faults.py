@@ -63,6 +63,17 @@ def test_each_fault_has_its_error(
     assert type(error).__name__ in str(ours)
 
 
+@pytest.mark.parametrize(
+    ("url", "plain"), [("wss://a.example/", "ws://"), ("https://a.example/", "http://")]
+)
+def test_an_answer_that_is_no_tls_suggests_another_scheme(url: str, plain: str) -> None:
+    """Any other failure of TLS has another cause."""
+    endpoint = Endpoint.parse(url, schemes=("wss", "https"))
+    ours = connecting_failed(broken_off("WRONG_VERSION_NUMBER"), endpoint)
+    assert f"begins with {plain}" in str(ours.hint)
+    assert connecting_failed(broken_off("TLSV1_ALERT_UNKNOWN_CA"), endpoint).hint is None
+
+
 def test_a_lost_connection_says_how() -> None:
     """A cut by RST and one by FIN read differently."""
     assert "ConnectionResetError" in lost(ConnectionResetError(), ENDPOINT)

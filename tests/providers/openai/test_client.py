@@ -808,8 +808,17 @@ async def test_the_default_model_is_the_configurations(config: str, names: list[
 
 def test_a_row_without_models_has_no_default() -> None:
     """One must be named."""
-    with pytest.raises(ModelNotFoundError, match="no default model"):
+    with pytest.raises(ModelNotFoundError, match="no default model") as caught:
         _ = client_of(NOWHERE, "ollama").default_model
+    assert "models -b ollama?api_base=... --live" in str(caught.value.hint)
+
+
+def test_nobody_is_sent_to_a_list_that_there_is_not() -> None:
+    """Azure's deployments are told by its own pages alone."""
+    with pytest.raises(ModelNotFoundError, match="no default model, and no list") as caught:
+        _ = client_of(NOWHERE, "azure").default_model
+    assert "azure:MODEL?api_base=..." in str(caught.value.hint)
+    assert "--live" not in str(caught.value.hint)
 
 
 def test_a_context_size_of_ones_own_goes_before_the_tables() -> None:
@@ -934,6 +943,15 @@ async def test_keys_may_rotate(upstream: HttpUpstream) -> None:
     assert len({exchange.headers["authorization"] for exchange in upstream.exchanges}) == 2
 
 
+@pytest.mark.parametrize(("key", "told"), [("", "none was sent"), (KEY, "refused the key")])
+async def test_who_sent_no_key_is_told_so(upstream: HttpUpstream, key: str, told: str) -> None:
+    """A server of one's own may want one, though most don't."""
+    upstream.play(Status(401, '{"error": "Unauthorized"}', headers=JSON))
+    with pytest.raises(AuthenticationError, match=told) as caught:
+        await client_of(upstream, "vllm:any", api_key=key).generate("hi")
+    assert ("api_key=env:NAME" in str(caught.value.hint)) == (not key)
+
+
 class Telltale(HttpUpstream):
     """A server that repeats the key wherever it can."""
 
@@ -1006,15 +1024,49 @@ async def test_a_preview_is_what_is_sent(upstream: HttpUpstream, config: str) ->
     assert len(upstream.exchanges) == 0
     await new_client(params).generate(request)
     assert told.request is not None
-    assert {"url", "body"} == set(told.request)
+    assert {"url", "headers", "body"} == set(told.request)
     assert question_of(upstream) == told.request["body"]
     assert f"{upstream.url}{request_of(upstream).target}" == told.request["url"]
     assert KEY not in f"{told} {told!r}"
 
 
+@pytest.mark.parametrize(
+    ("config", "key", "hidden"),
+    [
+        ("openai:m?organization=org-1&project=p&stream=false", KEY, "Bearer **********"),
+        ("azure:mine", KEY, "**********"),
+        ("vllm:m", KEY, "Bearer **********"),
+        ("vllm:m", "", None),
+    ],
+)
+async def test_a_preview_has_the_headers(
+    upstream: HttpUpstream, config: str, key: str, hidden: str | None
+) -> None:
+    """Those that are sent beside HTTP's own, the key's without its value."""
+    upstream.play(*ANSWER)
+    more = {"api_key": key, "headers": {"X-Title": "mine"}}
+    params = {"backend": config, "api_base": f"{upstream.url}/v1", **more}
+    told = explain(params, "hi")
+    await new_client(params).generate("hi")
+    assert told.request is not None
+    headers = told.request["headers"]
+    assert isinstance(headers, Mapping)
+    sent = {name.lower(): str(value) for name, value in headers.items()}
+    names = {"authorization", "api-key"}
+    assert ([hidden] if hidden else []) == [sent[name] for name in names & sent.keys()]
+    received = upstream.exchanges.wait().headers
+    assert names & sent.keys() == names & received.keys()
+    assert {name: received[name] for name in sent.keys() - names} == {
+        name: value for name, value in sent.items() if name not in names
+    }
+    assert sent.keys() >= {"x-title", "accept", "content-type"}
+    assert KEY not in f"{told} {told!r}"
+
+
 def test_a_preview_needs_no_account() -> None:
-    """What is asked for can be looked at before there is one."""
+    """What is asked for can be looked at before there is one, and where the key will be."""
     told = explain("deepseek:deepseek-chat", "hi")
     assert told.request is not None
     assert told.request["url"] == "https://api.deepseek.com/chat/completions"
+    assert "'authorization': 'Bearer **********'" in str(told.request["headers"])
     assert encoded(told.request["body"])

@@ -65,6 +65,13 @@ def test_a_golden_body_is_understood(row: dict[str, Any]) -> None:
     assert found.provider_message
 
 
+def test_a_key_that_was_not_sent_was_not_refused() -> None:
+    """Other refusals are the same with a key and without."""
+    assert "none was sent" in str(error(401, worded("invalid_api_key"), has_key=False))
+    assert "refused the key" in str(error(401, worded("invalid_api_key")))
+    assert str(error(429, has_key=False)) == str(error(429))
+
+
 STATUSES: list[tuple[int, type[BackendError], bool]] = [
     (400, BadRequestError, False),
     (401, AuthenticationError, False),

@@ -114,6 +114,26 @@ def test_a_connection_takes_further_questions(emulator: OpenAIEmulator) -> None:
     assert [exchange.connection for exchange in emulator.exchanges] == [0] * 4
 
 
+@pytest.mark.parametrize(
+    ("settings", "config"),
+    [
+        ({"models": ("m:8b", "n")}, "openai:m:8b"),
+        ({"models": ("a/b & c|d?",)}, "openai:a/b%20%26%20c%7Cd%3F"),
+        ({"key_header": "api-key"}, "azure:any"),
+        ({"key_header": "api-key", "models": ("mine",)}, "azure:mine"),
+    ],
+)
+def test_what_it_tells_leads_there(
+    settings: dict[str, Any], config: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The variables and the config string fit the settings."""
+    with OpenAIEmulator(pace=0, **settings) as emulator:
+        for name, value in emulator.environment().items():
+            monkeypatch.setenv(name, value)
+        assert config == emulator.describe()["config"]
+        assert "Hello" in new_client(config).sync_generate("Hello").text
+
+
 def test_a_limit_says_when_to_come_again() -> None:
     """In whole seconds, at least one."""
     with OpenAIEmulator(pace=0, per_minute=1) as emulator:

@@ -15,6 +15,11 @@ def test_every_kind_is_told() -> None:
     assert len({each.told for each in KINDS.values()}) == len(KINDS)
 
 
+def test_the_hint_for_an_address_is_right_for_azure_too() -> None:
+    """Whose address ends in its host."""
+    assert "azure's in its host" in str(KINDS["no_path"].hint)
+
+
 def test_a_refusal_s_stage_is_told_where_it_is_known() -> None:
     """And nowhere else."""
     stages = {kind: each.stage for kind, each in KINDS.items() if each.error is ContentFilterError}

@@ -92,3 +92,15 @@ def test_what_is_no_option_is_refused(values: dict[str, object]) -> None:
     """Unknown names and values don't pass."""
     with pytest.raises(ValidationError):
         OpenAIOptions.model_validate(values)
+
+
+def test_the_headers_are_all_but_the_keys() -> None:
+    """What the answer is to be, what it bills, and one's own."""
+    whole = OpenAIOptions(stream=False, project="p", headers={"X-Title": "mine"})
+    assert whole.all_headers == {
+        "accept": "application/json",
+        "content-type": "application/json",
+        "X-Title": "mine",
+        "openai-project": "p",
+    }
+    assert OpenAIOptions().all_headers["accept"] == "text/event-stream"
