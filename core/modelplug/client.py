@@ -48,6 +48,7 @@ from modelplug.attempt import Attempt, DeltaStream, Pieces, once
 from modelplug.backend import Backend
 from modelplug.call import Call
 from modelplug.capabilities import (
+    ASSUMED_CONTEXT,
     CAPABILITY_NAMES,
     REQUEST_CAPABILITIES,
     Capabilities,
@@ -115,7 +116,7 @@ class ProxyLLMClient(ABC):
     def __init__(
         self,
         model_names: Sequence[str],
-        context_length: int = 4096,
+        context_length: int = ASSUMED_CONTEXT,
         executor: Executor | None = None,
         proxy_tokenizer: ProxyTokenizer | None = None,
         *,

@@ -145,7 +145,7 @@ class _Scrubber:
     """The forms of some secrets, as far as the texts so far have had room for them.
 
     No form is shorter than its secret, so a name of forty characters needs none of a signed
-    query's: making those cost a fifth of a whole request.
+    query's: making those cost nine times as much as the rest.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
