@@ -56,7 +56,8 @@ def fuzz(name: str, seconds: int) -> bool:
     command += [f"-rss_limit_mb={MIB}", f"-artifact_prefix={KEPT / name}."]
     command += ["-verbosity=0", "-print_final_stats=1", str(learnt)]
     command += [str(start)] if start.is_dir() else []
-    print(f"{name}: fuzzing for {seconds} s", flush=True)
+    # One write, end of line included: two targets at once would print into one line.
+    print(f"{name}: fuzzing for {seconds} s\n", end="", flush=True)
     with log.open("wb") as output:
         done = subprocess.run(command, cwd=ROOT, stdout=output, stderr=output, check=False)
     told = log.read_text("utf-8", "replace")

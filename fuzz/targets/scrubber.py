@@ -58,8 +58,7 @@ def check(data: bytes) -> None:
     told = str(clean(Counted(text)))
     # A pass over the text for each form, of which a secret has some dozens.
     assert Counted.work <= 200 * max(1, len(texts)) * (len(text) + len(told)), "too much work"
-    for secret in texts:
-        expect_hidden(told.replace(MASK, "") if "*" in secret else told, secret)
+    expect_hidden(told, *texts)
     assert told == clean(told), "a second time changes it"
     if not texts:
         assert told == text, "it was changed without a reason"
