@@ -309,7 +309,7 @@ class ProxyLLMClient(ABC):
     def local_convert_message(
         self, request: ModelRequest, message_converter: MessageConverter | None = None
     ) -> ModelRequest:
-        """The request with its messages as the model can take them; a new one.
+        """The request with its messages as the model can take them; itself where it has them so.
 
         Without a converter the default one leaves out what is not for models and, where the
         plugin emulates the system role, folds system messages into the last question.
@@ -317,7 +317,8 @@ class ProxyLLMClient(ABC):
         converter = self.__bound(request, message_converter) or DefaultMessageConverter()
         with _plugins_part():
             metadata = self.metadata(request.model or self.default_model)
-        return request.copy(messages=tuple(converter.convert(request.messages, metadata)))
+        messages = tuple(converter.convert(request.messages, metadata))
+        return request if messages == request.messages else request.copy(messages=messages)
 
     local_covert_message = local_convert_message  # DB-GPT's spelling
 
@@ -451,7 +452,7 @@ class ProxyLLMClient(ABC):
                 opening.request_id = request.context.request_id
             asked = self.__as_request(request)
             opening.clock.limit(self.timeouts_of(asked).total)
-            opening.answer.model = self.__complete(asked).model
+            opening.answer.model = self.model_for(asked)
             return await self.open(asked, opening)
 
         stream = ModelStream(
@@ -486,7 +487,7 @@ class ProxyLLMClient(ABC):
         warn: Callable[[str], None] = log.warning,
     ) -> MessageConverter | None:
         """The converter for this request alone, if it wants to know more than messages."""
-        if isinstance(converter, CallConverter):
+        if converter is not None and isinstance(converter, CallConverter):
             return converter.for_request(request, tokenizer=self.proxy_tokenizer, warn=warn)
         return converter
 

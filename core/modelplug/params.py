@@ -325,8 +325,8 @@ class ProxyModelParameters(BaseModel):
         """
         return Credential(
             app_id=self.proxy_api_app_id or "",
-            api_key=Secret(_as_secret(self.proxy_api_key).reveal()),
-            api_secret=Secret(_as_secret(self.proxy_api_secret).reveal()),
+            api_key=_as_secret(self.proxy_api_key).snapshot(),
+            api_secret=_as_secret(self.proxy_api_secret).snapshot(),
         )
 
 

@@ -42,6 +42,8 @@ _ITEMS: Mapping[str, type] = {"stop": str, "stop_token_ids": int}
 OnUnsupported: TypeAlias = Literal["error", "warn", "drop"]
 """What happens to a parameter that the model can't honour."""
 
+_WAYS = (None, *get_args(OnUnsupported))
+
 Tools: TypeAlias = Sequence[Mapping[str, object]]
 
 if TYPE_CHECKING:
@@ -125,11 +127,13 @@ class ModelRequest:
         object.__setattr__(self, "context", _as_context(self.context))
         object.__setattr__(self, "options", _as_options(self.options))
         for name in _KINDS:
-            _check_kind(name, getattr(self, name))
+            if (value := getattr(self, name)) is not None:
+                _check_kind(name, value)
         if (self.max_new_tokens or 0) < 0:
             raise ValueError("max_new_tokens is 0 or more")
-        Timeouts().over(self.timeout)  # refuses what can't be a limit now, not in the call
-        if self.on_unsupported not in (None, *get_args(OnUnsupported)):
+        if self.timeout is not None:
+            Timeouts().over(self.timeout)  # refuses what can't be a limit now, not in the call
+        if self.on_unsupported not in _WAYS:
             raise ValueError(f"on_unsupported is one of {', '.join(get_args(OnUnsupported))}")
 
     @classmethod
@@ -256,8 +260,6 @@ _NOTHING = ("response_format", "reasoning", "tool_choice")
 
 
 def _check_kind(name: str, value: object) -> None:
-    if value is None:
-        return
     kinds, words = _KINDS[name]
     if name in _NOTHING and value in ("", [], (), {}):
         return

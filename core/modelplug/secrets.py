@@ -22,6 +22,16 @@ _BLOCKS = "\u2588" * 10
 
 _ESCAPE = re.compile("%[0-9A-F]{2}")
 
+_UNRESERVED = re.compile("[0-9A-Za-z_.~-]*")
+"""What neither a URL (RFC 3986, section 2.3) nor JSON writes in another way."""
+
+_IN_HTML = [
+    str.maketrans({sign: spelling.format(ord(sign)) for sign in special})
+    for special in ("<>&", "<>&='", "<>&='+")
+    for spelling in ("\\u{:04x}", "\\u{:04X}")
+]
+"""How encoders of JSON spell what means something to HTML."""
+
 
 def _trimmed(text: object) -> str | None:
     """``text`` without the blanks around it, which files and copying add; None if unusable."""
@@ -50,11 +60,13 @@ class Secret:
         InvalidCredentialError: the text can't be a credential.
     """
 
-    __slots__ = ("_fetch", "_fixed")
+    __slots__ = ("_fetch", "_fixed", "_latest", "_spell")
 
     def __init__(self, secret: str | Callable[[], str] = "") -> None:
         self._fixed = isinstance(secret, str)
         self._fetch: Callable[[], str] = str  # for tracebacks, which print what was refused, too
+        self._spell: Callable[[], Sequence[str]] | None = None
+        self._latest: Secret | None = None
         if callable(secret):
             self._fetch = secret
         elif (text := _trimmed(secret)) is not None:
@@ -86,6 +98,36 @@ class Secret:
         if text is None:
             raise _unusable()
         return text
+
+    def snapshot(self) -> Secret:
+        """A secret that stays what this one is now.
+
+        Raises:
+            InvalidCredentialError: see ``reveal``.
+            MissingCredentialError: the same.
+        """
+        if self._fixed:
+            return self
+        latest, now = self._latest, Secret(self.reveal())
+        if latest is None or latest != now:
+            latest = self._latest = now
+        return latest  # the same one as long as it is the same, with its spellings
+
+    def spellings(self) -> Sequence[str]:
+        """All forms that ``scrubber`` looks for: as secret as the text itself.
+
+        Raises:
+            InvalidCredentialError: see ``reveal``.
+            MissingCredentialError: the same.
+        """
+        if not self._fixed:
+            return self.snapshot().spellings()
+        if self._spell is None:
+            forms = _spellings(self.reveal())
+            # In a closure, as the text. Kept, as each call asks for those of the same keys: that
+            # was a tenth of what a request costs.
+            self._spell = lambda: forms
+        return self._spell()
 
     def __bool__(self) -> bool:
         """False for an empty text; a callable counts as there."""
@@ -138,7 +180,7 @@ def scrubber(secrets: Iterable[Secret]) -> Callable[[str], str]:
     For what a server says: it may well repeat what it was sent. Forms of fewer than eight
     characters stay, they would tear holes into ordinary words.
     """
-    return _Scrubber({secret.reveal() for secret in secrets} - {""}).clean
+    return _Scrubber(secrets).clean
 
 
 class _Scrubber:
@@ -148,8 +190,8 @@ class _Scrubber:
     query's: making those cost nine times as much as the rest.
     """
 
-    def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = sorted(secrets, key=len)
+    def __init__(self, secrets: Iterable[Secret]) -> None:
+        self._secrets = sorted((each.snapshot() for each in secrets), key=_length)
         # One value: another thread sees all of a change, or nothing of it.
         self._known: tuple[int, Sequence[str]] = (0, ())
 
@@ -163,10 +205,9 @@ class _Scrubber:
     def _fitting(self, room: int) -> Sequence[str]:
         """All forms that so many characters can hold, the longest first, and maybe others."""
         count, forms = self._known
-        fitting = bisect_right(self._secrets, room, key=len)
+        fitting = bisect_right(self._secrets, room, key=_length)
         if fitting > count:
-            more = (form for each in self._secrets[count:fitting] for form in _forms(each))
-            found = {*forms, *(form for form in more if len(form) >= 8)}
+            found = set(forms).union(*(each.spellings() for each in self._secrets[count:fitting]))
             forms = sorted(found, key=len, reverse=True)
             self._known = fitting, forms
         return forms
@@ -179,21 +220,35 @@ def _masked(text: str, forms: Iterable[str], mask: str) -> str:
     return text
 
 
+def _length(secret: Secret) -> int:
+    return len(secret.reveal())
+
+
+def _spellings(text: str) -> Sequence[str]:
+    return [form for form in _forms(text) if len(form) >= 8]
+
+
 def _forms(secret: str) -> Iterable[str]:
     raw = secret.encode()
     base64s = [encode(raw).decode() for encode in (b64encode, urlsafe_b64encode)]
-    stripped = [form.rstrip("=") for form in base64s]
-    plain = [secret, *base64s, *stripped]
-    quoted = [form for each in plain for form in (quote(each), quote_plus(each), quote(each, ""))]
-    lower = [_ESCAPE.sub(lambda escape: escape[0].lower(), form) for form in quoted]
-    json_texts = [form for each in plain for form in _in_json(each)]
-    return [*plain, *quoted, *lower, *json_texts, raw.hex(), raw.hex().upper()]
+    plain = {secret, *base64s, *(form.rstrip("=") for form in base64s)}
+    # Most keys are written in one way only: this is a fifth of the work for such a one.
+    odd = [each for each in plain if not _UNRESERVED.fullmatch(each)]
+    yield from plain
+    yield from (raw.hex(), raw.hex().upper())
+    for each in odd:
+        yield from _quoted(each)
+        yield from _in_json(each)
+
+
+def _quoted(text: str) -> Iterable[str]:
+    """A text as it stands in URLs, with escapes in capitals and in small letters."""
+    for form in (quote(text), quote_plus(text), quote(text, "")):
+        yield from (form, _ESCAPE.sub(lambda escape: escape[0].lower(), form))
 
 
 def _in_json(text: str) -> Iterable[str]:
     """A text as encoders of JSON have it: some escape slashes, and what means something to HTML."""
     plain = json.dumps(text)[1:-1]
     yield from (plain, plain.replace("/", r"\/"))
-    for special in ("<>&", "<>&='", "<>&='+"):
-        for spelling in ("\\u{:04x}", "\\u{:04X}"):
-            yield "".join(spelling.format(ord(it)) if it in special else it for it in plain)
+    yield from map(plain.translate, _IN_HTML)

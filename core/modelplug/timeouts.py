@@ -34,10 +34,10 @@ class Timeouts:
     queue: float | None = 10.0
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            seconds: object = getattr(self, field.name)
+        for name in _CLOCKS:
+            seconds: object = getattr(self, name)
             if seconds is not None and not _can_be_limit(seconds):
-                raise ValueError(f"Timeouts.{field.name}: seconds above 0, or None for no limit")
+                raise ValueError(f"Timeouts.{name}: seconds above 0, or None for no limit")
 
     def over(self, timeout: float | Timeouts | None) -> Timeouts:
         """What holds for one request: a number replaces ``total``, a Timeouts all of them."""
@@ -48,6 +48,9 @@ class Timeouts:
         if type(timeout) is bool or not isinstance(timeout, (int, float)):
             raise ValueError(f"a timeout is seconds or Timeouts, not a {type(timeout).__name__}")
         return replace(self, total=float(timeout) if _can_be_limit(timeout) else timeout)
+
+
+_CLOCKS = tuple(field.name for field in fields(Timeouts))
 
 
 def _can_be_limit(seconds: object) -> bool:

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from functools import partial
+from functools import lru_cache, partial
 from typing import Self
 
 from modelplug import (
@@ -118,13 +118,17 @@ class SparkLLMClient(ProxyLLMClient):
         """Where a request goes, and the message that it becomes."""
         options = self.options_for(request, SparkOptions)
         model = _placed(request.model or self.default_model, self.params, options.domain)
-        endpoint = Endpoint.parse(
+        endpoint = _endpoint(
             model.url,
             allow_insecure=self.params.allow_insecure,
             public_only=not self.params.proxy_api_base,
         )
         asked = question(request, model, app_id=app_id, options=options, call=call)
         return endpoint, encode_request(asked)
+
+
+_endpoint = lru_cache(maxsize=64)(Endpoint.parse)
+"""Each address is parsed once, not once a request."""
 
 
 def _placed(name: str, params: ProxyModelParameters, domain: str | None = None) -> SparkModel:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import lru_cache
 
 from modelplug import Capabilities, ModelNotFoundError
 from modelplug_spark.sparkmodel import NATIVE, UNSUPPORTED, Range, SparkModel
@@ -215,6 +216,7 @@ def hosted(name: str, *, url: str, domain: str) -> SparkModel:
     )
 
 
+@lru_cache(maxsize=64)  # asked for three times a request, and nearly always the same
 def placed(name: str, *, api_base: str | None = None, domain: str | None = None) -> SparkModel:
     """The model called ``name`` where a configuration puts it.
 

@@ -10,7 +10,7 @@ import hmac
 from base64 import b64decode, b64encode
 from datetime import UTC
 from email.utils import formatdate, parsedate_to_datetime
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import unquote_plus, urlencode
 
 __all__ = ["TOLERANCE", "date_of", "derived", "seconds_of", "sign", "signature", "signed_text"]
 
@@ -76,5 +76,6 @@ def derived(query: str) -> tuple[str, str]:
 
     The first is the key in plain base64, so a server that repeats it gives the key away.
     """
-    authorization = parse_qs(query)["authorization"][0]
+    fields = dict(field.split("=", 1) for field in query.split("&"))
+    authorization = unquote_plus(fields["authorization"])
     return authorization, b64decode(authorization).decode().rpartition('signature="')[2][:-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -45,7 +46,7 @@ class Range:
         return f"{'(' if self.above_low else '['}{self.low:g},{self.high:g}]"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: what is derived once is kept in it
 class SparkModel:
     """One model.
 
@@ -91,7 +92,7 @@ class SparkModel:
         """The path of its URL: what a signature covers."""
         return urlsplit(self.url).path
 
-    @property
+    @cached_property
     def capabilities(self) -> Capabilities:
         """What this plugin can do with the model. What is disputed is not relied upon."""
         has = {
@@ -111,7 +112,7 @@ class SparkModel:
             unsupported=(*UNSUPPORTED, *lacking),
         )
 
-    @property
+    @cached_property
     def metadata(self) -> ModelMetadata:
         """The model, as listings show it."""
         return ModelMetadata(
