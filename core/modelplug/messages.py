@@ -152,6 +152,9 @@ MessageLike: TypeAlias = ModelMessage | Mapping[str, object]
 _KEYS = frozenset({"role", "content", "round_index", "tool_calls", "tool_call_id", "reasoning"})
 
 
+_MESSAGES = {ModelMessage}
+
+
 def as_messages(messages: str | Iterable[MessageLike]) -> tuple[ModelMessage, ...]:
     """Messages out of a plain string (one human message), mappings or messages.
 
@@ -160,6 +163,8 @@ def as_messages(messages: str | Iterable[MessageLike]) -> tuple[ModelMessage, ..
     """
     if isinstance(messages, str):
         return (ModelMessage("human", messages),)
+    if type(messages) is tuple and {*map(type, messages)} <= _MESSAGES:
+        return messages  # as most are, each time that a request is copied
     given: object = messages
     if not isinstance(given, Iterable) or isinstance(given, Mapping):
         raise ValueError(f"messages are a text or a list, not a {type(messages).__name__}")

@@ -281,6 +281,8 @@ def _as_context(context: object) -> ModelRequestContext:
 
 def _as_options(options: object) -> Mapping[str, Mapping[str, object]]:
     options = {} if options is None else options
+    if options == {}:
+        return options
     if not isinstance(options, Mapping) or not all(
         isinstance(its, Mapping) for its in options.values()
     ):

@@ -83,6 +83,8 @@ class Secret:
             InvalidCredentialError: what a callable gave can't be a credential.
             MissingCredentialError: a callable raised; what it said is not repeated.
         """
+        if self._fixed:
+            return self._fetch()
         failure = None
         try:
             text = _trimmed(self._fetch())
