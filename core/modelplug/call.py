@@ -12,7 +12,7 @@ from modelplug.errors import Phase, ProxyLLMError, Sent, UnsupportedOptionError
 from modelplug.output import Answer
 from modelplug.request import ModelRequest
 from modelplug.secrets import Credential, Secret, scrubber
-from modelplug.timeouts import Timeouts
+from modelplug.timeouts import STANDARD, Timeouts
 
 __all__ = ["Call", "warn"]
 
@@ -79,7 +79,7 @@ class Call:
         credentials: Callable[[], Credential] = Credential,
         on_phase: Callable[[Phase], None] | None = None,
     ) -> None:
-        self.timeouts = timeouts or Timeouts()
+        self.timeouts = timeouts or STANDARD
         self.deadline = deadline
         self.request_id = request_id
         self.attempt = attempt

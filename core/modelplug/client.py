@@ -78,7 +78,7 @@ from modelplug.output import Answer, ModelOutput
 from modelplug.params import ProxyModelParameters, validated
 from modelplug.request import ModelRequest, OnUnsupported
 from modelplug.stream import ModelStream, SyncModelStream
-from modelplug.timeouts import Timeouts
+from modelplug.timeouts import STANDARD, Timeouts
 from modelplug.tokens import ProxyTokenizer, TiktokenProxyTokenizer, TokenCount, counted
 from modelplug.trimming import CallConverter
 
@@ -421,7 +421,7 @@ class ProxyLLMClient(ABC):
     def timeouts_of(self, request: ModelRequest) -> Timeouts:
         """The clocks of a request: its own, or the client's."""
         asked = request.with_defaults(self.params.defaults).timeout
-        return (self.params.timeouts or Timeouts()).over(asked)
+        return (self.params.timeouts or STANDARD).over(asked)
 
     async def __ask_for_models(self) -> list[ModelMetadata]:
         if self.__closed:
@@ -431,7 +431,7 @@ class ProxyLLMClient(ABC):
                 f"{self.backend} has no list of models to ask for",
                 hint="leave live out: what the plugin knows is listed",
             )
-        clock, timeouts = Clock(), self.params.timeouts or Timeouts()
+        clock, timeouts = Clock(), self.params.timeouts or STANDARD
         clock.limit(timeouts.total)
         clock.start(timeouts)
         call = Call(

@@ -18,7 +18,7 @@ from modelplug.errors import (
     QueueTimeoutError,
     TotalTimeoutError,
 )
-from modelplug.timeouts import Timeouts
+from modelplug.timeouts import STANDARD, Timeouts
 
 __all__ = ["CLEANUP_SECONDS", "Clock"]
 
@@ -67,7 +67,7 @@ class Clock:
         self.attempt = 0
         self.loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
-        self._timeouts = Timeouts()
+        self._timeouts = STANDARD
         self._started = self._begun = self.loop.time()
         self._deadline: float | None = None
         self._phase: Phase = "start"

@@ -17,7 +17,7 @@ from modelplug.policies.fallback import asked_of, unheard_deadline
 from modelplug.request import ModelRequest, OnUnsupported
 from modelplug.secrets import MASK, Credential, Secret, scrubber
 from modelplug.settings import CLOCKS, Origin, Part, Settings, rightful
-from modelplug.timeouts import Timeouts
+from modelplug.timeouts import STANDARD, Timeouts
 
 __all__ = ["ExplainedValue", "Explanation", "explain"]
 
@@ -282,7 +282,7 @@ def _values(
         value = _shown(params.defaults.get(name))
         yield name, _value(value, _origins(configuration, "defaults", name))
     for name in CLOCKS:
-        value = getattr(params.timeouts or Timeouts(), name)
+        value = getattr(params.timeouts or STANDARD, name)
         yield f"timeouts.{name}", _value(value, _origins(configuration, "clocks", name))
     options = configuration.backend.options
     for name, its in options.model_fields.items() if options else ():

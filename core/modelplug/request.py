@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast, get_args
 
 from modelplug.capabilities import REQUEST_CAPABILITIES
 from modelplug.messages import MessageLike, ModelMessage, as_messages
-from modelplug.timeouts import Timeouts
+from modelplug.timeouts import STANDARD, Timeouts
 
 __all__ = ["REQUEST_DEFAULTS", "ModelRequest", "ModelRequestContext", "OnUnsupported"]
 
@@ -132,7 +132,7 @@ class ModelRequest:
         if (self.max_new_tokens or 0) < 0:
             raise ValueError("max_new_tokens is 0 or more")
         if self.timeout is not None:
-            Timeouts().over(self.timeout)  # refuses what can't be a limit now, not in the call
+            STANDARD.over(self.timeout)  # refuses what can't be a limit now, not in the call
         if self.on_unsupported not in _WAYS:
             raise ValueError(f"on_unsupported is one of {', '.join(get_args(OnUnsupported))}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, fields, replace
 
-__all__ = ["Timeouts"]
+__all__ = ["STANDARD", "Timeouts"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,3 +61,7 @@ def _can_be_limit(seconds: object) -> bool:
         and type(seconds) is not bool
         and 0 < seconds <= sys.float_info.max
     )
+
+
+STANDARD = Timeouts()
+"""The clocks of a call for which nobody has set any."""

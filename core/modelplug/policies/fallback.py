@@ -25,7 +25,7 @@ from modelplug.opening import Opening
 from modelplug.policies.forks import mind_forks
 from modelplug.policies.policy import Policy
 from modelplug.request import ModelRequest
-from modelplug.timeouts import Timeouts
+from modelplug.timeouts import STANDARD
 
 __all__ = ["FALLBACK_ERRORS", "Fallback", "Pool", "asked_of", "unheard_deadline"]
 
@@ -152,7 +152,7 @@ def asked_of(client: ProxyLLMClient, request: ModelRequest) -> ModelRequest:
 
 def unheard_deadline(first: float | None, other: float | None) -> str | None:
     """What there is to say where another client than the first was given a total of its own."""
-    if other in (first, Timeouts().total):
+    if other in (first, STANDARD.total):
         return None
     holds = "which has none" if first is None else f"{first:g} s"
     own = "none" if other is None else f"{other:g} s"
