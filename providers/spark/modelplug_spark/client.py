@@ -92,7 +92,7 @@ class SparkLLMClient(ProxyLLMClient):
         """See ``ProxyLLMClient.stream_deltas``."""
         options = self.options_for(request, SparkOptions)
         credential = call.credential()
-        endpoint, message = self._asked(request, call, app_id=credential.app_id)
+        endpoint, message = self._asked(request, call, options, app_id=credential.app_id)
         protocol = SparkProtocol(strict_sequence=options.sequence == "strict", scrub=call.scrub)
         query = _signed(endpoint, credential, call)
         on_refusal = partial(_refused, scrub=call.scrub)
@@ -111,12 +111,15 @@ class SparkLLMClient(ProxyLLMClient):
 
     def preview(self, request: ModelRequest, call: Call) -> Mapping[str, object]:
         """The address without its signed query, and the one message."""
-        endpoint, message = self._asked(request, call, app_id=call.credential().app_id)
+        options = self.options_for(request, SparkOptions)
+        app_id = call.credential().app_id
+        endpoint, message = self._asked(request, call, options, app_id=app_id)
         return {"url": str(endpoint), "message": json.loads(message)}
 
-    def _asked(self, request: ModelRequest, call: Call, *, app_id: str) -> tuple[Endpoint, bytes]:
+    def _asked(
+        self, request: ModelRequest, call: Call, options: SparkOptions, *, app_id: str
+    ) -> tuple[Endpoint, bytes]:
         """Where a request goes, and the message that it becomes."""
-        options = self.options_for(request, SparkOptions)
         model = _placed(request.model or self.default_model, self.params, options.domain)
         endpoint = _endpoint(
             model.url,
