@@ -1,15 +1,22 @@
-"""The command line: ``python -m benchmarks [--runs 5] [--only PREFIX] [--quick] [--docs docs]``."""
+"""The command line: ``python -m benchmarks [--runs 5] [--only PREFIX] [--quick] [--docs docs]``.
+
+What is measured is written after each case, where ``--json`` or ``--docs`` says; ``--from`` reads
+it, and goes on with what it lacks.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.case import Case
 from benchmarks.catalogue import CASES, chosen
 from benchmarks.machine import load, machine
-from benchmarks.pages import as_json, report, write
+from benchmarks.pages import READINGS, report, write
+from benchmarks.record import Record
 from benchmarks.running import FOREIGN, NOT_INSTALLED, Runner
 
 
@@ -24,6 +31,13 @@ def options() -> argparse.ArgumentParser:
     add("--limit", type=float, default=120, metavar="SECONDS", help="for each process")
     add("--json", type=Path, metavar="FILE", help="write every reading there")
     add("--docs", type=Path, metavar="FOLDER", help="write the page and its pictures there")
+    add(
+        "--from",
+        dest="kept",
+        type=Path,
+        metavar="FILE",
+        help="go on with what --json wrote, or --docs: run the cases it lacks, or those of --only",
+    )
     add("--list", action="store_true", help="tell the cases, and run none")
     return parser
 
@@ -40,28 +54,55 @@ def main(arguments: list[str] | None = None) -> int:
     if given.list:
         print(*(f"{case.name:28}{case.title}" for case in CASES), sep="\n")
         return 0
-    if given.docs and (given.only or given.quick or given.no_peers):
-        parser.error("--docs wants all cases, whole: ratios are of one run")
     try:
+        record = _kept(given.kept)
         cases = chosen(given.only)
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         parser.error(str(error))
+    if not given.only:
+        cases = [case for case in cases if case.name not in record.names]
+    names = record.names | {case.name for case in cases}
+    if given.docs and (names < {case.name for case in CASES} or (cases and not _is_whole(given))):
+        parser.error("--docs wants all cases, whole: ratios are of one run")
+    record = _measured(record, cases, given) if cases else record
+    print(report(record))
+    if given.docs:
+        write(given.docs, record)
+    faults = {each.fault for results in record.outcome for each in results}
+    return int(bool(faults - {"", NOT_INSTALLED}))
+
+
+def _kept(path: Path | None) -> Record:
+    """What was measured before; nothing without a path."""
+    return Record.from_json(path.read_text("utf-8"), CASES) if path else Record(machine={})
+
+
+def _is_whole(given: argparse.Namespace) -> bool:
+    return not (given.quick or given.no_peers)
+
+
+def _measured(record: Record, cases: Sequence[Case], given: argparse.Namespace) -> Record:
+    """Measure these cases, too; each is written as soon as it is measured."""
     if not given.no_peers and not FOREIGN.exists():
         print("the peers and httpx aren't installed: make bench-peers", file=sys.stderr)
-    facts = {**machine(), "runs": f"{given.runs}{', quick' if given.quick else ''}"}
+    paths = [path for path in (given.json, given.docs and given.docs / READINGS) if path]
+    record = record.on({**machine(), "runs": _runs(given)})
     runner = Runner(peers=not given.no_peers, limit=given.limit, progress=tell)
-    outcome = []
     for at, case in enumerate(cases, 1):
         print(f"[{at}/{len(cases)}] {case.name}", file=sys.stderr, flush=True)
-        outcome.append(runner.results(case.quick() if given.quick else case, given.runs))
-    facts["load average after"] = load()
-    print(report(facts, outcome))
-    if given.json:
-        given.json.write_text(as_json(facts, outcome), "utf-8")
-    if given.docs:
-        write(given.docs, facts, outcome)
-    faults = {each.fault for results in outcome for each in results}
-    return int(bool(faults - {"", NOT_INSTALLED}))
+        results = runner.results(case.quick() if given.quick else case, given.runs)
+        record = record.having(results, CASES)
+        for path in paths:
+            record.keep(path)
+    record = record.on({"load average after": load()})
+    for path in paths:
+        record.keep(path)
+    return record
+
+
+def _runs(given: argparse.Namespace) -> str:
+    told = [str(given.runs), "quick" * given.quick, "without peers" * given.no_peers]
+    return ", ".join(each for each in told if each)
 
 
 if __name__ == "__main__":

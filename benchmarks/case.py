@@ -39,11 +39,13 @@ METRICS = {
     "wall": Metric(title="wall", kind="seconds"),
     "first": Metric(title="first delta", kind="seconds"),
     "closed": Metric(title="socket closed after", kind="seconds"),
+    "closed_tail": Metric(title="99 in 100", kind="seconds"),
     "closed_worst": Metric(title="at worst", kind="seconds"),
     "ended": Metric(title="task ended after", kind="seconds"),
     "each": Metric(title="memory a stream", kind="bytes"),
     "peak": Metric(title="peak memory", kind="bytes"),
     "threads": Metric(title="threads", kind="count"),
+    "own": Metric(title="besides the callers'", kind="count"),
     "failed": Metric(title="failed", kind="count"),
 }
 """Whatever a reading may hold. CPU is that of the whole process, all of its threads; wall that of
@@ -59,6 +61,7 @@ class Answer:
         deltas: pieces of text, of eight characters each.
         gap: seconds from one to the next; 0 sends all at once.
         held: whether nothing comes after the first delta, until the client leaves.
+        stalled: whether the server, if it is held, reads nothing meanwhile, as one that hangs.
         tls: whether the connection is encrypted.
     """
 
@@ -66,6 +69,7 @@ class Answer:
     deltas: int
     gap: float = 0.0
     held: bool = False
+    stalled: bool = False
     tls: bool = False
 
 
@@ -87,6 +91,11 @@ class Subject:
     beside: str
     ours: str | None = None
     foreign: bool = False
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is some client of ours."""
+        return self.name.startswith("modelplug")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,6 +139,7 @@ class Case:
         program: what measures; None where whole processes are measured.
         asks: see ``Setting``; without a program, how often each is started in a run.
         crowd: see ``Setting``.
+        fewer: how often those are asked, by name, who take too long to be asked as often.
         drawn: whether it is shown as a picture, too.
     """
 
@@ -143,6 +153,7 @@ class Case:
     program: Program | None = None
     asks: int = 1
     crowd: int = 1
+    fewer: Mapping[str, int] = field(default_factory=dict)
     drawn: bool = False
 
     @property
@@ -150,18 +161,23 @@ class Case:
         """The metric that ratios are of."""
         return self.shows[0]
 
+    def asks_of(self, subject: Subject) -> int:
+        """How often a subject is asked in a run."""
+        return min(self.asks, self.fewer.get(subject.name, self.asks))
+
     def quick(self) -> Case:
         """The same with a tenth of the work: to see that it works, not for figures."""
         crowd = max(1, self.crowd // 10)
         return replace(self, asks=max(1, self.asks // 10), crowd=crowd)
 
     def tiny(self) -> Case:
-        """The same with next to no work."""
+        """The same with next to no work, and without those who take long all the same."""
         answer = self.answer
         if answer is not None:
             few, brief = min(answer.deltas, 5), min(answer.gap, 0.01)
             answer = replace(answer, deltas=few, gap=brief)
-        return replace(self, asks=1, crowd=min(self.crowd, 2), answer=answer)
+        quick = tuple(each for each in self.subjects if each.name not in self.fewer)
+        return replace(self, subjects=quick, asks=1, crowd=min(self.crowd, 2), answer=answer)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,6 +21,10 @@ text { font: 13px system-ui, sans-serif; fill: #24292f }
   text { fill: #e6edf3 } .note { fill: #9198a1 } .spread { stroke: #e6edf3 }
 }
 """
+LEGEND = " ".join(
+    f'<tspan class="{kind}" dx="8">■</tspan> {told}'
+    for kind, told in {"ours": "ours", "bare": "the bare library", "other": "others"}.items()
+)
 
 
 def bars(results: Sequence[Result]) -> str:
@@ -29,15 +33,17 @@ def bars(results: Sequence[Result]) -> str:
     shown = [(each, found) for each in results if (found := spread(each, case.headline))]
     longest = max((found.high for _, found in shown), default=1.0)
     scale = (WIDTH - LEFT - RIGHT) / longest
-    what = METRICS[case.headline].title + (f" a {case.per}" if case.per else "")
+    per = f" a {case.per}" if case.per and case.headline == "cpu" else ""
+    what = f"{METRICS[case.headline].title}{per}"
     height = TOP + ROW * len(shown) + 12
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}"'
         f' width="{WIDTH}" height="{height}" role="img">',
         f"<title>{escape(case.title)}</title><style>{STYLE}</style>",
         f'<text class="title" x="10" y="20">{escape(case.title)}</text>',
+        f'<text class="note" x="{WIDTH - 10}" y="20" text-anchor="end">{LEGEND}</text>',
         f'<text class="note" x="10" y="39">{escape(what)}, median, least and most;'
-        " × is to the bare loop of the same run</text>",  # noqa: RUF001
+        " × is to the bare library in the same run</text>",  # noqa: RUF001
     ]
     for at, (result, found) in enumerate(shown):
         times = ratio(of_bare(results, result))
@@ -51,8 +57,7 @@ def bars(results: Sequence[Result]) -> str:
 def _bar(result: Result, found: Spread, top: int, scale: float) -> Iterator[str]:
     """The name, the bar, and the line of its spread."""
     subject = result.subject
-    ours = subject.name.startswith("modelplug")
-    kind = "ours" if ours else "bare" if subject.name == subject.beside else "other"
+    kind = "ours" if subject.is_ours else "bare" if subject.name == subject.beside else "other"
     length = max(1.0, found.middle * scale)
     low, high = LEFT + found.low * scale, LEFT + found.high * scale
     yield f'<text x="{LEFT - 8}" y="{top + 16}" text-anchor="end">{escape(subject.name)}</text>'

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from math import ceil
 from statistics import median
 
 from benchmarks.case import Reading, Setting
@@ -18,6 +19,7 @@ from benchmarks.measure import Meter, resident
 __all__ = ["cancelling", "crowd", "first", "often", "threads"]
 
 SAMPLED_SECONDS = 0.1
+LOOK_SECONDS = 0.001
 SHOWN = 200
 """Characters of a failure."""
 
@@ -97,10 +99,10 @@ async def _crowd(setting: Setting) -> Reading:
         meter = Meter()
         asked = (client.ask() for _ in range(setting.crowd))
         told = await asyncio.gather(*asked, return_exceptions=True)
-        reading = meter.reading(setting.crowd * setting.units)
+        reading = _shared(meter, told, setting)
         sampler.cancel()
         each = max(0.0, await sampler - before) / setting.crowd
-        return {**reading, "each": each, "failed": _failed(told, setting)}
+        return {**reading, "each": each}
     finally:
         await client.close()
 
@@ -114,6 +116,12 @@ async def _most_resident() -> float:
             most = max(most, resident())
     except asyncio.CancelledError:
         return most
+
+
+def _shared(meter: Meter, told: list[int | BaseException], setting: Setting) -> Reading:
+    """What has been used, shared by those streams that didn't fail, and how many did."""
+    failed = _failed(told, setting)
+    return meter.reading(max(1, setting.crowd - failed) * setting.units, failed=failed)
 
 
 def _failed(told: list[int | BaseException], setting: Setting) -> int:
@@ -139,9 +147,9 @@ def threads(setting: Setting) -> Reading:
         each.start()
     for each in running:
         each.join()
-    reading = meter.reading(setting.crowd * setting.units)
+    reading = _shared(meter, told, setting)
     client.close()
-    return {**reading, "failed": _failed(told, setting)}
+    return {**reading, "callers": setting.crowd + 1}
 
 
 def _ask_into(client: SyncClient, told: list[int | BaseException]) -> None:
@@ -174,7 +182,12 @@ async def _cancelling(setting: Setting) -> Reading:
     finally:
         await client.close()
     told = {"closed": median(closed), "closed_worst": max(closed), "ended": median(ended)}
-    return {**reading, **told}
+    return {**reading, **told, "closed_tail": _tail(closed)}
+
+
+def _tail(waits: list[float]) -> float:
+    """What 99 in 100 don't exceed."""
+    return sorted(waits)[ceil(len(waits) * 0.99) - 1]
 
 
 async def _cancelled(client: AsyncClient, setting: Setting) -> tuple[float, float, float]:
@@ -188,10 +201,10 @@ async def _cancelled(client: AsyncClient, setting: Setting) -> tuple[float, floa
     await asyncio.wait([task])
     end = time.monotonic()
     while True:
+        await asyncio.sleep(LOOK_SECONDS)  # first: looking holds up the loop, and so who closes
         now, gone = _seen(setting.control)
         if now > closed:
             return began, end, gone
-        await asyncio.sleep(0.001)
 
 
 async def _read(client: AsyncClient, begun: asyncio.Event) -> None:

@@ -78,21 +78,17 @@ class Runner:
     def results(self, case: Case, runs: int) -> list[Result]:
         """What every subject of a case measures in its runs; they take turns.
 
-        A subject that fails isn't run again.
+        A subject that fails isn't run again, nor anybody if there is no server.
         """
         readings: dict[str, list[Reading]] = {each.name: [] for each in case.subjects}
         faults: dict[str, str] = {}
-        with _served(case.answer) as server, _environment(server) as environment:
-            for run in range(1, runs + 1):
-                self._progress(f"run {run} of {runs}")
-                for subject in case.subjects:
-                    if subject.name in faults:
-                        continue
-                    try:
-                        reading = self._reading(case, subject, server, environment)
-                        readings[subject.name].append(reading)
-                    except RunError as failure:
-                        faults[subject.name] = str(failure)
+        try:
+            with _served(case.answer) as server, _environment(server) as environment:
+                for run in range(1, runs + 1):
+                    self._progress(f"run {run} of {runs}")
+                    self._turn(case, server, environment, readings=readings, faults=faults)
+        except RunError as failure:
+            faults = dict.fromkeys(readings, str(failure))
         return [
             Result(
                 case=case,
@@ -102,6 +98,25 @@ class Runner:
             )
             for each in case.subjects
         ]
+
+    def _turn(
+        self,
+        case: Case,
+        server: Server,
+        environment: Mapping[str, str],
+        *,
+        readings: Mapping[str, list[Reading]],
+        faults: dict[str, str],
+    ) -> None:
+        """Run everybody once who hasn't failed before."""
+        for subject in case.subjects:
+            if subject.name in faults:
+                continue
+            try:
+                reading = self._reading(case, subject, server, environment)
+                readings[subject.name].append(reading)
+            except RunError as failure:
+                faults[subject.name] = str(failure)
 
     def _reading(
         self, case: Case, subject: Subject, server: Server, environment: Mapping[str, str]
@@ -113,13 +128,13 @@ class Runner:
         if case.program is None:
             started = [
                 _started([python, "-c", subject.makes], environment, self._limit)
-                for _ in range(case.asks)
+                for _ in range(case.asks_of(subject))
             ]
             return {name: median(each[name] for each in started) for name in started[0]}
         job = Job(
             case=case.name,
             makes=subject.makes,
-            asks=case.asks,
+            asks=case.asks_of(subject),
             crowd=case.crowd,
             deltas=case.answer.deltas if case.answer else 0,
             port=server.port,
@@ -134,7 +149,11 @@ class Runner:
 
 @contextmanager
 def _served(answer: Answer | None) -> Iterator[Server]:
-    """A server that plays ``answer`` while the block runs."""
+    """A server that plays ``answer`` while the block runs.
+
+    Raises:
+        RunError: it doesn't start; why is on standard error.
+    """
     if answer is None:
         yield Server()
         return
@@ -145,7 +164,10 @@ def _served(answer: Answer | None) -> Iterator[Server]:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            yield Server(**json.loads(process.stdout.readline()))
+            told = process.stdout.readline()
+            if not told:
+                raise RunError("its server didn't start")
+            yield Server(**json.loads(told))
         finally:
             process.stdin.close()
             try:
@@ -158,10 +180,12 @@ def _served(answer: Answer | None) -> Iterator[Server]:
 def _environment(server: Server) -> Iterator[Mapping[str, str]]:
     """The environment of what is measured: no proxies, no profiles, no downloads of price lists.
 
+    Modules are compiled once, as where they are installed for use; or imports would be compilation.
     Where the server has a certificate, its authority is added to the machine's, so that a default
     context trusts it and costs what it costs.
     """
     kept = {key: value for key, value in os.environ.items() if "proxy" not in key.lower()}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
     kept |= {"MODELPLUG_CONFIG": "none", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
     kept["PYTHONPATH"] = str(ROOT)
     if not server.authority:
@@ -195,9 +219,20 @@ def _measured(
                 time.sleep(LOOK_SECONDS)
         if process.returncode:
             raise RunError(_last_line(errors) or f"exit status {process.returncode}")
-        reading: dict[str, float] = json.loads(_last_line(told))
+        reading: dict[str, float] = json.loads(_last_line(told) or "{}")
         remark = _last_line(errors) if reading.get("failed") else ""
-    return {**reading, "threads": most} if most else reading, remark
+    if not reading:
+        raise RunError("it told nothing")
+    return (_with_threads(reading, most) if most else reading), remark
+
+
+def _with_threads(reading: Reading, most: int) -> Reading:
+    """A reading with the threads that were seen: all of them, and those that callers didn't start.
+
+    Threads of callers that had ended when others were started may leave less than there are.
+    """
+    own = {"own": max(0.0, most - reading["callers"])} if "callers" in reading else {}
+    return {**reading, "threads": most, **own}
 
 
 def _threads(pid: int) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import resource
+import select
 import ssl
 import sys
 import time
@@ -37,14 +38,39 @@ class Seen:
     last: float = 0.0
 
 
+class Departures:
+    """Who has left among those whom the server doesn't read any more: the kernel tells.
+
+    Only Linux does. A client that says goodbye and waits for an answer hasn't left.
+    """
+
+    def __init__(self) -> None:
+        self._poll = select.epoll()
+        self._silent: dict[int, asyncio.Transport] = {}
+        asyncio.get_running_loop().add_reader(self._poll.fileno(), self._look)
+
+    def watch(self, transport: asyncio.Transport) -> None:
+        """Read nothing more of a connection, until its client closes it."""
+        transport.pause_reading()
+        descriptor = transport.get_extra_info("socket").fileno()
+        self._silent[descriptor] = transport
+        self._poll.register(descriptor, select.EPOLLRDHUP)
+
+    def _look(self) -> None:
+        for descriptor, _ in self._poll.poll(0):
+            self._poll.unregister(descriptor)
+            self._silent.pop(descriptor).abort()
+
+
 class Speaker(asyncio.Protocol):
     """One connection: plays the script for each question."""
 
     transport: asyncio.Transport
 
-    def __init__(self, played: Script, seen: Seen) -> None:
+    def __init__(self, played: Script, seen: Seen, departures: Departures | None = None) -> None:
         self._script = played
         self._seen = seen
+        self._departures = departures
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -83,15 +109,18 @@ class Speaker(asyncio.Protocol):
         self._timer = self._loop.call_at(due, self._send, at + 1, due)
 
     def played(self) -> None:
-        """Take note that the answer has been sent."""
-        return
+        """Take note that the answer has been sent, or all that will be."""
+        if self._departures:
+            self._departures.watch(self.transport)
 
 
 class SparkSpeaker(Speaker):
     """A WebSocket; a whole answer ends with a close, as Spark's does."""
 
-    def __init__(self, played: Script, seen: Seen, *, held: bool) -> None:
-        super().__init__(played, seen)
+    def __init__(
+        self, played: Script, seen: Seen, departures: Departures | None = None, *, held: bool
+    ) -> None:
+        super().__init__(played, seen, departures)
         self._held = held
         self._protocol = ServerProtocol()
 
@@ -111,7 +140,8 @@ class SparkSpeaker(Speaker):
         self._flush()
 
     def played(self) -> None:
-        """Say goodbye."""
+        """Say goodbye, unless the client is to go first."""
+        super().played()
         if not self._held:
             self._protocol.send_close(1000)
             self._flush()
@@ -156,14 +186,15 @@ async def _tell(writer: asyncio.StreamWriter, seen: Seen) -> None:
 async def serve(answer: Answer, context: ssl.SSLContext | None, authority: str) -> None:
     """Serve until standard input ends."""
     loop, seen, played = asyncio.get_running_loop(), Seen(), script(answer)
-    speaker: Callable[[], Speaker] = lambda: OpenAISpeaker(played, seen)  # noqa: E731
+    told = (played, seen, Departures() if answer.stalled else None)
+    speaker: Callable[[], Speaker] = lambda: OpenAISpeaker(*told)  # noqa: E731
     if answer.wire == "spark":
-        speaker = lambda: SparkSpeaker(played, seen, held=answer.held)  # noqa: E731
+        speaker = lambda: SparkSpeaker(*told, held=answer.held)  # noqa: E731
     server = await loop.create_server(speaker, "127.0.0.1", 0, backlog=BACKLOG, ssl=context)
     control = await asyncio.start_server(lambda _, writer: _tell(writer, seen), "127.0.0.1", 0)
     ports = [each.sockets[0].getsockname()[1] for each in (server, control)]
-    told = {"port": ports[0], "control": ports[1], "authority": authority}
-    print(json.dumps(told), flush=True)
+    ready = {"port": ports[0], "control": ports[1], "authority": authority}
+    print(json.dumps(ready), flush=True)
     await asyncio.to_thread(sys.stdin.buffer.read)
 
 

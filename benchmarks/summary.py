@@ -8,7 +8,7 @@ from statistics import median
 
 from benchmarks.case import Result
 
-__all__ = ["Spread", "of_bare", "of_ours", "spread"]
+__all__ = ["Spread", "multiple", "of_bare", "of_ours", "spread"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,6 +26,19 @@ def spread(result: Result, metric: str) -> Spread | None:
     if not values:
         return None
     return Spread(middle=median(values), low=min(values), high=max(values))
+
+
+def multiple(result: Result, of: Result, metric: str) -> Spread | None:
+    """A metric as a multiple of another subject's: the ratio of the medians.
+
+    The least and the most are those of single runs, which took turns.
+    """
+    mine, theirs = spread(result, metric), spread(of, metric)
+    if mine is None or theirs is None or not theirs.low:
+        return None
+    pairs = zip(result.readings, of.readings, strict=False)  # who fails isn't run again
+    ratios = [one[metric] / other[metric] for one, other in pairs]
+    return Spread(middle=mine.middle / theirs.middle, low=min(ratios), high=max(ratios))
 
 
 def of_bare(results: Sequence[Result], result: Result) -> float | None:

@@ -9,9 +9,11 @@ from benchmarks.case import METRICS, Kind, Result
 from benchmarks.running import NOT_INSTALLED
 from benchmarks.summary import Spread, of_bare, of_ours, spread
 
-__all__ = ["amount", "growth", "markdown", "ratio", "table"]
+__all__ = ["NOTHING", "amount", "growth", "markdown", "ranged", "ratio", "table"]
 
 NOTHING = "–"  # noqa: RUF001  # an en dash, as the spreads have
+LEAST = 0.01
+"""Ratios below are told as such."""
 
 UNITS: dict[Kind, Sequence[tuple[float, str]]] = {
     "seconds": [(1.0, "s"), (1e-3, "ms"), (1e-6, "µs")],
@@ -52,10 +54,12 @@ def _row(results: Sequence[Result], result: Result) -> list[str]:
 
 
 def ratio(value: float | None) -> str:
-    """A ratio with two digits that matter, three above ten."""
+    """A ratio with two digits after the point, none above ten."""
     if value is None:
         return NOTHING
-    return f"{value:.2f}" if value < 10 else f"{value:.0f}"
+    if value < LEAST:
+        return f"< {LEAST}"
+    return f"{value:.2f}" if value < 10 else f"{value:,.0f}"
 
 
 def cell(found: Spread | None, kind: Kind) -> str:
@@ -66,7 +70,12 @@ def cell(found: Spread | None, kind: Kind) -> str:
     if found is None:
         return NOTHING
     middle, low, high = (amount(each, kind) for each in (found.middle, found.low, found.high))
-    return middle if low == high or kind == "bytes" else f"{middle} ({low} – {high})"  # noqa: RUF001
+    return middle if kind == "bytes" else ranged(middle, low, high)
+
+
+def ranged(middle: str, low: str, high: str) -> str:
+    """The middle, and in brackets the least and the most if they differ."""
+    return middle if low == high else f"{middle} ({low} – {high})"  # noqa: RUF001
 
 
 def amount(value: float, kind: Kind) -> str:

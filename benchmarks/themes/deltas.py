@@ -13,6 +13,9 @@ SHOWS = ("cpu", "wall", "peak", "threads")
 LENGTHS = {1_000: 25, 5_000: 10, 20_000: 4}
 """Deltas of an answer, and how often it is asked for in a run."""
 
+SLOW = {"spark-ai-python": 0.2, "langchain-community": 0.2}
+"""The part of it for those who take twenty times as long."""
+
 
 def _spark(deltas: int, asks: int) -> Case:
     return Case(
@@ -26,6 +29,7 @@ def _spark(deltas: int, asks: int) -> Case:
         answer=Answer(wire="spark", deltas=deltas),
         program=often,
         asks=asks,
+        fewer={name: max(1, round(asks * part)) for name, part in SLOW.items()},
         drawn=deltas == 5_000,
     )
 
@@ -43,6 +47,7 @@ CASES = (
         answer=Answer(wire="openai", deltas=5_000),
         program=often,
         asks=4,
+        fewer={"openai": 2, "openai, sync": 2, "any-llm": 2, "pydantic-ai": 2, "litellm": 1},
         drawn=True,
     ),
     Case(

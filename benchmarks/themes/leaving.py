@@ -8,7 +8,9 @@ from benchmarks.subjects import OPENAI_ASYNC, SPARK_ASYNC
 
 __all__ = ["CASES"]
 
-SHOWS = ("closed", "closed_worst", "ended", "cpu")
+SHOWS = ("closed", "closed_tail", "closed_worst", "ended", "cpu")
+PATIENT = {SPARK_ASYNC[0].beside: 1}
+"""websockets says goodbye, and waits ten seconds for an answer."""
 
 CASES = (
     Case(
@@ -20,17 +22,41 @@ CASES = (
         per="request",
         answer=Answer(wire="spark", deltas=2, held=True),
         program=cancelling,
-        asks=100,
+        asks=200,
+    ),
+    Case(
+        name="spark-cancel-stalled",
+        title="Spark: cancelled while the server hangs",
+        note="The same, of a server that has stopped reading, and so answers no goodbye: its kernel"
+        " tells when the socket was closed. The bare loop is asked once a run.",
+        subjects=SPARK_ASYNC,
+        shows=SHOWS,
+        per="request",
+        answer=Answer(wire="spark", deltas=2, held=True, stalled=True),
+        program=cancelling,
+        asks=200,
+        fewer=PATIENT,
     ),
     Case(
         name="openai-cancel",
         title="OpenAI's wire: cancelled while it waits",
-        note="The same.",
+        note="From `task.cancel()`, as above.",
         subjects=OPENAI_ASYNC,
         shows=SHOWS,
         per="request",
         answer=Answer(wire="openai", deltas=2, held=True),
         program=cancelling,
-        asks=50,
+        asks=100,
+    ),
+    Case(
+        name="openai-cancel-stalled",
+        title="OpenAI's wire: cancelled while the server hangs",
+        note="The same, of a server that has stopped reading. Nobody has to say goodbye here.",
+        subjects=OPENAI_ASYNC,
+        shows=SHOWS,
+        per="request",
+        answer=Answer(wire="openai", deltas=2, held=True, stalled=True),
+        program=cancelling,
+        asks=100,
     ),
 )

@@ -91,6 +91,7 @@ CASES = (
         ),
         shows=SHOWS,
         asks=STARTS,
+        fewer={"any-llm": 1, "litellm": 1, "langchain-community": 1},
         drawn=True,
     ),
 )

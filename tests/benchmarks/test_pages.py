@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 import pytest
 
 from benchmarks.catalogue import CASES
-from benchmarks.pages import PAGE, as_json, fill, report, write
+from benchmarks.pages import PAGE, READINGS, fill, report, write
+from benchmarks.record import Record
 from tests.benchmarks.cases import RESULTS
 
 ROOT = Path(__file__).resolve().parents[2]
-MACHINE = {"cores": "2"}
+RECORD = Record(machine={"cores": "2"}, outcome=[RESULTS])
 MARKED = "before\n<!-- benchmark: {} -->\nold\n<!-- end of benchmark -->\nafter\n"
 
 
@@ -21,7 +21,7 @@ def test_the_page_shows_every_case() -> None:
     """A new case isn't forgotten, and one that has gone leaves no mark."""
     page = (ROOT / "docs" / PAGE).read_text("utf-8")
     marks = re.findall(r"<!-- benchmark: (.*) -->", page)
-    expected = {"machine", "spark-growth", *(case.name for case in CASES)}
+    expected = {"machine", "spark-growth", "goals", "others", *(case.name for case in CASES)}
     assert (expected, len(expected)) == ({*marks}, len(marks))
 
 
@@ -41,16 +41,15 @@ def test_a_page_that_wants_something_else_is_not_written() -> None:
 def test_a_run_is_written_whole(tmp_path: Path) -> None:
     """The page's part, its picture, and every reading."""
     (tmp_path / PAGE).write_text(MARKED.format("made-up"), "utf-8")
-    write(tmp_path, MACHINE, [RESULTS])
+    write(tmp_path, RECORD)
     assert "![Made up](performance/made-up.svg)" in (tmp_path / PAGE).read_text("utf-8")
     assert (tmp_path / "performance" / "made-up.svg").exists()
-    read = json.loads((tmp_path / "performance" / "results.json").read_text("utf-8"))
-    assert read == json.loads(as_json(MACHINE, [RESULTS]))
-    taken = read["cases"]["made-up"]["modelplug"]["readings"]
-    assert [each["cpu"] for each in taken] == [2e-6, 4e-6, 3e-6]
+    assert RECORD.to_json() == (tmp_path / READINGS).read_text("utf-8")
 
 
 def test_a_report_begins_with_the_machine() -> None:
-    """Figures of one machine don't carry to another."""
-    told = report(MACHINE, [RESULTS])
-    assert told.index("| cores | 2 |") < told.index("### Made up")
+    """Figures of one machine don't carry to another. Goals come last: there a reader looks."""
+    told = report(RECORD)
+    parts = ["| cores | 2 |", "### Made up", "## What we aim at", "### Where others are better"]
+    places = [told.index(each) for each in parts]
+    assert sorted(places) == places

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 from benchmarks.plot import bars
-from tests.benchmarks.cases import PEER, RESULTS, result
+from tests.benchmarks.cases import CASE, PEER, RESULTS, result
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -27,6 +28,19 @@ def test_the_figures_stand_beside_the_bars() -> None:
     """Amount and ratio; names are text, whatever is in them."""
     told = [each.text for each in parsed(bars(RESULTS)).findall(f"{SVG}text")]
     assert {"<peer>", "90.0 µs, 15 ×"} <= set(told)  # noqa: RUF001
+
+
+def test_colours_are_told() -> None:
+    """Each of those that bars may have."""
+    told = parsed(bars(RESULTS)).iter(f"{SVG}tspan")
+    assert [each.get("class") for each in told] == ["ours", "bare", "other"]
+
+
+def test_a_share_is_told_of_cpu_alone() -> None:
+    """Nobody waits for a part of the first delta."""
+    waited = replace(RESULTS[0], case=replace(CASE, shows=("peak",)))
+    assert ">CPU a delta, median" in bars(RESULTS)
+    assert ">peak memory, median" in bars([waited])
 
 
 def test_who_failed_has_no_bar() -> None:

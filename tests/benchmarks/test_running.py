@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.case import Case, Subject
+from benchmarks.case import Answer, Case, Subject
 from benchmarks.catalogue import CASES, case_of
 from benchmarks.running import NOT_INSTALLED, Runner
 
@@ -40,6 +40,29 @@ def test_a_subject_that_never_ends_is_ended() -> None:
     runner = Runner(peers=False, limit=0.1)
     [result] = runner.results(replace(case, subjects=(endless,)), 1)
     assert (result.fault, result.readings) == ("not done within 0.1 s", ())
+
+
+def test_nobody_is_measured_without_a_server() -> None:
+    """What else there is to measure isn't lost by it."""
+    case = case_of("openai-requests").tiny()
+    answer = Answer(wire="openai", deltas=0)  # which can't be made
+    results = Runner(peers=False).results(replace(case, answer=answer), 1)
+    assert {each.fault for each in results} == {"its server didn't start"}
+
+
+def test_slow_subjects_are_asked_less_often() -> None:
+    """But never more often than the others."""
+    case = replace(case_of("spark-requests"), asks=10, fewer={"modelplug": 3})
+    assert [case.asks_of(each) for each in case.subjects[:2]] == [3, 10]
+    assert [replace(case, asks=2).asks_of(each) for each in case.subjects[:2]] == [2, 2]
+
+
+def test_a_subject_that_tells_nothing_has_failed() -> None:
+    """Though it ends well."""
+    case = case_of("spark-deltas-1000").tiny()
+    leaving = Subject(name="leaving", makes="tests.benchmarks.hasty:leave", beside="leaving")
+    [result] = Runner(peers=False).results(replace(case, subjects=(leaving,)), 1)
+    assert result.fault == "it told nothing"
 
 
 def test_an_answer_that_is_not_whole_is_no_reading() -> None:
