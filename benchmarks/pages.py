@@ -12,15 +12,18 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from benchmarks.brief import brief
 from benchmarks.goals import goals, others
 from benchmarks.plot import bars
 from benchmarks.record import Record
 from benchmarks.table import growth, markdown, table
 from benchmarks.themes.deltas import LENGTHS
 
-__all__ = ["PAGE", "READINGS", "fill", "report", "sections", "write"]
+__all__ = ["PAGE", "READINGS", "README", "fill", "report", "sections", "write"]
 
 PAGE = "performance.md"
+README = "README.md"
+"""Beside a folder of docs; what it all comes to stands there, too."""
 PICTURES = "performance"
 READINGS = f"{PICTURES}/results.json"
 """Where a folder of docs has every reading."""
@@ -41,7 +44,9 @@ def sections(record: Record, *, pictures: bool = False) -> dict[str, str]:
     shorter, longer = (by_name.get(f"spark-deltas-{each}") for each in sorted(LENGTHS)[1:])
     if shorter and longer:
         told["spark-growth"] = growth(shorter, longer)
-    return {**told, "goals": goals(record.outcome), "others": others(record.outcome)}
+    for name, tell in (("brief", brief), ("goals", goals), ("others", others)):
+        told[name] = tell(record.outcome)
+    return told
 
 
 def report(record: Record) -> str:
@@ -59,9 +64,10 @@ def fill(page: str, told: Mapping[str, str]) -> str:
 
 
 def write(docs: Path, record: Record) -> None:
-    """Write the page's marked parts, the pictures beside it, and all readings."""
-    page = docs / PAGE
-    page.write_text(fill(page.read_text("utf-8"), sections(record, pictures=True)), "utf-8")
+    """Write the marked parts of the page and of the README, the pictures, and all readings."""
+    told = sections(record, pictures=True)
+    for page in (docs / PAGE, docs.parent / README):
+        page.write_text(fill(page.read_text("utf-8"), told), "utf-8")
     record.keep(docs / READINGS)
     folder = docs / PICTURES
     for results in record.outcome:

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.__main__ import main
 from benchmarks.case import METRICS, Case, Result
 from benchmarks.catalogue import CASES
-from benchmarks.pages import PAGE, READINGS
+from benchmarks.pages import PAGE, READINGS, README
 from benchmarks.record import Record
 from benchmarks.running import Runner
 
@@ -50,13 +50,16 @@ def test_pages_are_written_of_what_was_kept(
 ) -> None:
     """Without running anything."""
     names = asked(monkeypatch)
-    shutil.copy(ROOT / "docs" / PAGE, tmp_path)
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    shutil.copy(ROOT / "docs" / PAGE, docs)
+    shutil.copy(ROOT / README, tmp_path)
     record().keep(tmp_path / "kept.json")
-    assert main(["--from", str(tmp_path / "kept.json"), "--docs", str(tmp_path)]) == 0
-    page = (tmp_path / PAGE).read_text("utf-8")
+    assert main(["--from", str(tmp_path / "kept.json"), "--docs", str(docs)]) == 0
+    page = (docs / PAGE).read_text("utf-8")
     assert (names, "| cores | 2 |" in page) == ([], True)
     assert "No run has been written" not in page
-    assert record().to_json() == (tmp_path / READINGS).read_text("utf-8")
+    assert record().to_json() == (docs / READINGS).read_text("utf-8")
 
 
 def test_what_is_lacking_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

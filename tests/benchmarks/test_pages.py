@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.catalogue import CASES
-from benchmarks.pages import PAGE, READINGS, fill, report, write
+from benchmarks.pages import PAGE, READINGS, README, fill, report, write
 from benchmarks.record import Record
 from tests.benchmarks.cases import RESULTS
 
@@ -39,12 +39,16 @@ def test_a_page_that_wants_something_else_is_not_written() -> None:
 
 
 def test_a_run_is_written_whole(tmp_path: Path) -> None:
-    """The page's part, its picture, and every reading."""
-    (tmp_path / PAGE).write_text(MARKED.format("made-up"), "utf-8")
-    write(tmp_path, RECORD)
-    assert "![Made up](performance/made-up.svg)" in (tmp_path / PAGE).read_text("utf-8")
-    assert (tmp_path / "performance" / "made-up.svg").exists()
-    assert RECORD.to_json() == (tmp_path / READINGS).read_text("utf-8")
+    """The page's part and the README's, its picture, and every reading."""
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / PAGE).write_text(MARKED.format("made-up"), "utf-8")
+    (tmp_path / README).write_text(MARKED.format("machine"), "utf-8")
+    write(docs, RECORD)
+    assert "![Made up](performance/made-up.svg)" in (docs / PAGE).read_text("utf-8")
+    assert "| cores | 2 |" in (tmp_path / README).read_text("utf-8")
+    assert (docs / "performance" / "made-up.svg").exists()
+    assert RECORD.to_json() == (docs / READINGS).read_text("utf-8")
 
 
 def test_a_report_begins_with_the_machine() -> None:
