@@ -30,12 +30,14 @@ RANKS = {
     "request": "L0.2",
     # L1: errors, and what knows only errors and values.
     "errors": "L1.0",
+    "blocking": "L1.1",
     "bridge": "L1.1",
     "causes": "L1.1",
     "clock": "L1.1",
     "configstring": "L1.1",
     "observers": "L1.1",
     "patience": "L1.2",
+    "pump": "L1.2",
     "secrets": "L1.1",
     "vocabulary": "L1.1",
     "call": "L1.2",
@@ -51,7 +53,8 @@ RANKS = {
     "opening": "L1.4",
     "stream": "L2.0",
     "transport": "L2.0",
-    "client": "L2.1",
+    "syncstream": "L2.1",
+    "client": "L2.2",
     "hookspecs": "L2.1",
     "schema": "L2.1",
     # L3: finding, loading and making.
@@ -108,6 +111,7 @@ MAKERS = {
 """What makes a thread, a loop or a process."""
 
 MAY_MAKE = {
+    "modelplug.blocking": {"threading.Thread"},
     "modelplug.bridge": {"threading.Thread", "asyncio.new_event_loop"},
     # A client that blocks must not stop the server that should show it.
     "modelplug.testing.threads": {"asyncio.Runner", "threading.Thread"},

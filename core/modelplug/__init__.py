@@ -85,7 +85,8 @@ if TYPE_CHECKING:
     from modelplug.request import ModelRequest, ModelRequestContext
     from modelplug.schema import profile_schema
     from modelplug.secrets import Credential, Secret
-    from modelplug.stream import ModelStream, SyncModelStream
+    from modelplug.stream import ModelStream
+    from modelplug.syncstream import SyncModelStream
     from modelplug.timeouts import Timeouts
     from modelplug.tokens import (
         ProxyTokenizer,
@@ -222,7 +223,8 @@ _HOMES = {
     "request": "ModelRequest ModelRequestContext",
     "schema": "profile_schema",
     "secrets": "Credential Secret",
-    "stream": "ModelStream SyncModelStream",
+    "stream": "ModelStream",
+    "syncstream": "SyncModelStream",
     "timeouts": "Timeouts",
     "tokens": "ProxyTokenizer TiktokenProxyTokenizer TokenCount TokenCounter",
     "trimming": "CallConverter TrimmingConverter",

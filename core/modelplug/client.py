@@ -46,6 +46,7 @@ from pydantic import BaseModel
 from modelplug import bridge
 from modelplug.attempt import Attempt, DeltaStream, Pieces, once
 from modelplug.backend import Backend
+from modelplug.blocking import BlockingSource, StreamThreads, has_finish, weight
 from modelplug.call import Call
 from modelplug.capabilities import (
     ASSUMED_CONTEXT,
@@ -55,7 +56,6 @@ from modelplug.capabilities import (
     ModelMetadata,
 )
 from modelplug.clock import Clock
-from modelplug.delta import Delta, Finish
 from modelplug.errors import (
     BadRequestError,
     ClientClosedError,
@@ -77,7 +77,8 @@ from modelplug.opening import Opening, Waiting
 from modelplug.output import Answer, ModelOutput
 from modelplug.params import ProxyModelParameters, validated
 from modelplug.request import ModelRequest, OnUnsupported
-from modelplug.stream import ModelStream, SyncModelStream
+from modelplug.stream import ModelStream
+from modelplug.syncstream import SyncModelStream
 from modelplug.timeouts import STANDARD, Timeouts
 from modelplug.tokens import ProxyTokenizer, TiktokenProxyTokenizer, TokenCount, counted
 from modelplug.trimming import CallConverter
@@ -352,7 +353,7 @@ class ProxyLLMClient(ABC):
             return self.__executor
         with self.__lock:
             if self.__own_executor is None:
-                self.__own_executor = bridge.StreamThreads()
+                self.__own_executor = StreamThreads()
             return self.__own_executor
 
     def adopt(
@@ -543,11 +544,11 @@ class ProxyLLMClient(ABC):
         if not self.__has("stream_deltas_blocking" if blocking else "stream_deltas"):
             blocking = not blocking
         if blocking:
-            source = bridge.BlockingSource(
+            source = BlockingSource(
                 lambda: self.stream_deltas_blocking(request, call),
                 self.executor,
-                is_last=_has_finish,
-                weigh=_weight,
+                is_last=has_finish,
+                weigh=weight,
             )
             call.on_abort(source.stop)
             return source
@@ -598,22 +599,6 @@ def _plugins_part() -> Iterator[None]:
     else:
         return
     raise PluginContractError.blame(bug)
-
-
-def _has_finish(pieces: Pieces) -> bool:
-    """Whether these are the last pieces of an answer."""
-    if isinstance(pieces, (list, tuple)):
-        return any(isinstance(piece, Finish) for piece in pieces)
-    return isinstance(pieces, Finish)
-
-
-def _weight(pieces: Pieces) -> int:
-    """What pieces cost while they wait for their reader: 1 each, and 1 more for each 4 KiB."""
-    if isinstance(pieces, (list, tuple)):
-        return 1 + sum(map(_weight, pieces))
-    if isinstance(pieces, Delta):
-        return 1 + (len(pieces.text) + len(pieces.reasoning)) // 4096
-    return 1
 
 
 def _messages(messages: str | Iterable[MessageLike]) -> Sequence[ModelMessage]:

@@ -15,15 +15,14 @@ or a cancel scope (PEP 789), and it can be closed while another task reads.
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 import warnings
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import chain
 from typing import NoReturn, Self, TypeAlias, get_args
 
 from modelplug.attempt import Attempt, is_content
-from modelplug.bridge import Pump
 from modelplug.call import Call, warn
 from modelplug.clock import Clock
 from modelplug.delta import Delta, Finish, FinishReason, Usage
@@ -46,7 +45,7 @@ from modelplug.observers import (
 from modelplug.opening import FailedAttempt, Opening
 from modelplug.output import Answer, ModelInferenceMetrics, ModelOutput
 
-__all__ = ["ModelStream", "SyncModelStream"]
+__all__ = ["ModelStream", "closed_early"]
 
 Open: TypeAlias = Callable[[Opening], Awaitable[Attempt]]
 """Begins a call at the stream's first read: the attempt whose answer has begun."""
@@ -117,11 +116,32 @@ class ModelStream:
                 else:
                     await self._fail(_not_a_piece(piece))
             if self._abandoned:
-                raise _closed_early(self.partial)
+                raise closed_early(self.partial)
             if self._ended:
                 raise StopAsyncIteration
             self._batch = iter(await self._wait(after_nothing=is_empty))
             is_empty = True  # or one of them is returned above
+
+    async def take(self) -> list[ModelOutput]:
+        """The next output and those that are at hand behind it; an empty list at the end.
+
+        What the iteration gives, for whoever passes it on in lists: half the cost of an output.
+        """
+        try:
+            return [await anext(self), *self._at_hand()]
+        except StopAsyncIteration:
+            return []
+
+    def _at_hand(self) -> Iterator[ModelOutput]:
+        """An output for each delta that has come with the last one."""
+        answer, batch = self._answer, self._batch
+        for piece in batch:
+            if not (isinstance(piece, Delta) and isinstance(piece.text, str)):
+                self._batch = chain((piece,), batch)  # an end, or a fault: for the next read
+                return
+            if piece.text or is_content(piece):  # mostly it is text: a call less for each
+                answer.deltas.append(piece)
+                yield ModelOutput.of(answer, piece)
 
     async def final(self) -> ModelOutput:
         """Read to the end; the final output."""
@@ -140,12 +160,12 @@ class ModelStream:
     async def aclose(self) -> None:
         """Let the connection go, within milliseconds; a task that reads gets a LifecycleError."""
         if self._clock is not None and self._clock.loop is not asyncio.get_running_loop():
-            self.cut(_closed_early())
+            self.cut(closed_early())
             return
         if self._reading and self._clock is not None:
             if self._reader_gone is None:
                 self._reader_gone = asyncio.Event()
-            self._clock.cut(self._to_end_with(_closed_early()))
+            self._clock.cut(self._to_end_with(closed_early()))
             await self._reader_gone.wait()
         elif not self._ended:
             self._abandon()
@@ -406,7 +426,8 @@ def _rate(count: int | None, seconds: float) -> float | None:
     return count / seconds if count and seconds and 0 < count < 2**53 else None
 
 
-def _closed_early(partial: ModelOutput | None = None) -> LifecycleError:
+def closed_early(partial: ModelOutput | None = None) -> LifecycleError:
+    """What whoever reads a stream gets that somebody has closed."""
     return LifecycleError(
         "the stream was closed before its end",
         partial=partial,
@@ -447,97 +468,3 @@ def _fault_of(finish: Finish) -> PluginContractError | None:
                 f"the plugin gave a {type(count).__name__} as {name}, where an int belongs"
             )
     return None
-
-
-def _weight(output: ModelOutput) -> int:
-    """What an output costs while it waits for its reader: 1, and 1 more for each 4 KiB."""
-    return 1 + (len(output.delta or "") + len(output.reasoning_delta or "")) // 4096
-
-
-class SyncModelStream:
-    """A ``ModelStream`` for threads: an iterator of outputs, and a context manager.
-
-    The stream runs on the loop thread of the process; Ctrl-C here cancels it there.
-    """
-
-    _ended = True  # as above
-
-    def __init__(self, stream: Callable[[], ModelStream]) -> None:
-        self._make = stream
-        self._stream: ModelStream | None = None
-        self._pump: Pump[ModelOutput] | None = None
-        self._outputs: Iterator[ModelOutput] = iter(())
-        self._lock = threading.Lock()
-        self._ended = False
-        self._abandoned = False
-
-    @property
-    def partial(self) -> ModelOutput:
-        """The answer so far, whatever became of the stream."""
-        if self._stream is None:
-            return ModelOutput.so_far(Answer())
-        return self._stream.partial
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> ModelOutput:
-        for output in self._outputs:
-            self._ended = self._ended or output.final
-            return output
-        if self._abandoned:
-            raise _closed_early(self.partial)
-        if self._ended:
-            raise StopIteration
-        if not self._lock.acquire(blocking=False):
-            raise WrongUseError("two threads read one stream", hint="give each one of its own")
-        try:
-            self._read()
-        except ProxyLLMError as error:
-            error.complete(partial=self.partial)  # closed from elsewhere, it has none yet
-            self._ended = True
-            raise
-        except BaseException:
-            self.close()
-            raise
-        finally:
-            self._lock.release()
-        return next(self)
-
-    def _read(self) -> None:
-        if self._pump is None:
-            stream = self._stream = self._make()
-            self._pump = Pump(lambda: stream, weigh=_weight)
-            self._pump.start()
-            if self._abandoned:  # another thread closed while this one began
-                self._pump.close()
-        outputs = self._pump.take()
-        self._outputs = iter(outputs)
-        if not outputs:
-            self._ended = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Let the connection go; from any thread. A thread that reads gets a LifecycleError."""
-        if not self._ended:
-            self._abandoned = True
-            if self._pump is not None:
-                self._pump.close()
-            self._ended = True
-            self._outputs = iter(())
-
-    def __del__(self) -> None:
-        if self._ended or self._pump is None:
-            return
-        self._pump.close(wait=False)
-        warnings.warn(
-            "a model stream was dropped before its end; use 'with', or close it",
-            ResourceWarning,
-            stacklevel=2,
-            source=self,
-        )

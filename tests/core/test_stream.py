@@ -100,6 +100,22 @@ def test_text_is_the_sum_of_deltas(pieces: list[list[str]], data: st.DataObject)
     assert [output.final for output in stream] == [False] * (len(stream) - 1) + [True]
 
 
+@given(pieces=st.lists(st.lists(st.text(max_size=3), max_size=4), max_size=8))
+def test_what_is_taken_in_lists_is_what_is_read_one_by_one(pieces: list[list[str]]) -> None:
+    """A list for what comes together, none of them empty before the end; the same outputs."""
+    steps = [[Delta(text) for text in group] for group in pieces]
+
+    async def taken() -> list[list[ModelOutput]]:
+        async with AsyncScripted(*steps, Finish()).generate_stream("hi") as stream:
+            return [await stream.take() for _ in range(len(pieces) + 2)]
+
+    read = DIRECTIONS["async stream"](AsyncScripted(*steps, Finish()), "hi")
+    lists = [outputs for outputs in asyncio.run(taken()) if outputs]
+    groups = [[text for text in group if text] for group in pieces]
+    assert [*filter(None, groups), [""]] == [[each.delta for each in group] for group in lists]
+    assert [*map(comparable, read)] == [comparable(each) for group in lists for each in group]
+
+
 @directions
 @kinds
 def test_an_end_without_finish_is_an_error(ask: Ask, kind: type[ScriptedClient]) -> None:
@@ -442,42 +458,6 @@ def test_a_blocking_provider_is_let_go_when_it_is_cut() -> None:
         client.calls[0].on_abort(cut.set)
     assert client.aborted.is_set()
     assert cut.wait(5)
-
-
-def test_ctrl_c_in_a_sync_stream_closes_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """KeyboardInterrupt while a thread waits passes through and cancels the stream behind it."""
-    client = AsyncScripted(Delta("a"), lambda: asyncio.sleep(60))
-    stream = client.sync_generate_stream("hi")
-    next(stream)
-
-    def interrupted() -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(stream._pump, "take", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        next(stream)
-    assert client.aborted.wait(5)
-
-
-def test_closing_a_sync_stream_from_another_thread_ends_its_reader() -> None:
-    """A thread that waits for the next output gets what came, when another closes."""
-    waiting = threading.Event()
-    client = AsyncScripted(Delta("a"), waiting.set, lambda: asyncio.sleep(60))
-    stream = client.sync_generate_stream("hi")
-    errors: list[LifecycleError] = []
-
-    def read() -> None:
-        try:
-            list(stream)
-        except LifecycleError as error:
-            errors.append(error)
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    assert waiting.wait(5)
-    stream.close()
-    reader.join(5)
-    assert [error.partial.text for error in errors if error.partial] == ["a"]
 
 
 def test_observers_are_told_in_order() -> None:
@@ -838,47 +818,6 @@ def test_what_an_observer_raises_at_a_failure_replaces_nothing() -> None:
     client.observers = (observer,)
     with pytest.raises(ServerError):
         client.sync_generate("hi")
-
-
-def test_two_threads_that_read_one_stream_are_told() -> None:
-    """While one thread waits for more, another that reads is refused; one request is sent."""
-    waiting, gate = threading.Event(), threading.Event()
-    client = AsyncScripted(waiting.set, lambda: asyncio.to_thread(gate.wait, 5), Finish())
-    stream = client.sync_generate_stream("hi")
-    reader = threading.Thread(target=lambda: list(stream))
-    reader.start()
-    assert waiting.wait(5)
-    with pytest.raises(WrongUseError):
-        next(stream)
-    gate.set()
-    reader.join(5)
-    assert len(client.calls) == 1
-
-
-def test_leaving_at_the_final_output_is_no_abandoning() -> None:
-    """A reader that stops at the last output has read it all: no warning, nothing cut."""
-    client = AsyncScripted(Delta("a"), Finish())
-    for output in client.sync_generate_stream("hi"):
-        if output.final:
-            break
-    gc.collect()
-    assert not client.aborted.is_set()
-
-
-def test_a_close_while_the_stream_begins_ends_it() -> None:
-    """A thread that closes just before another has made the connection leaves none open."""
-    client = AsyncScripted(Delta("a"), lambda: asyncio.sleep(60))
-    stream = client.sync_generate_stream("hi")
-    make = stream._make
-
-    def close_meanwhile() -> ModelStream:
-        stream.close()
-        return make()
-
-    stream._make = close_meanwhile
-    with pytest.raises(LifecycleError):
-        list(stream)
-    assert not client.calls or client.aborted.wait(5)
 
 
 class SelfCancelling(AsyncScripted):

@@ -385,6 +385,7 @@ async def asking(client: ProxyLLMClient, converter: MessageConverter) -> None:
         async for each in entered:
             assert_type(each, ModelOutput)
     assert_type(stream.partial, ModelOutput)
+    assert_type(await stream.take(), list[ModelOutput])
     assert_type(await stream.final(), ModelOutput)
     assert_type(await stream.aclose(), None)
     assert_type(await client.models(), list[ModelMetadata])

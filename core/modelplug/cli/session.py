@@ -20,7 +20,7 @@ from modelplug.errors import ContextLengthError, ProxyLLMError
 from modelplug.messages import ModelMessage
 from modelplug.output import ModelOutput
 from modelplug.request import ModelRequest, ModelRequestContext
-from modelplug.stream import SyncModelStream
+from modelplug.syncstream import SyncModelStream
 
 __all__ = ["Session"]
 

@@ -15,7 +15,8 @@ from modelplug.client import ProxyLLMClient, RequestLike
 from modelplug.conformance.directions import Direction, begun, within
 from modelplug.conformance.verdict import Violation
 from modelplug.output import ModelOutput
-from modelplug.stream import ModelStream, SyncModelStream
+from modelplug.stream import ModelStream
+from modelplug.syncstream import SyncModelStream
 
 __all__ = ["Outcome", "Running", "Swept", "leave", "logged"]
 

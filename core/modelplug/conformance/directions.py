@@ -13,7 +13,8 @@ from typing import Literal, Protocol, TypeAlias, TypeVar
 from modelplug.client import ProxyLLMClient, RequestLike
 from modelplug.messages import MessageConverter
 from modelplug.output import ModelOutput
-from modelplug.stream import ModelStream, SyncModelStream
+from modelplug.stream import ModelStream
+from modelplug.syncstream import SyncModelStream
 from modelplug.testing.threads import in_thread
 
 __all__ = ["ALL", "STREAMS", "Direction", "DirectionName", "Loop", "Reading", "begun", "within"]

@@ -22,7 +22,7 @@ from itertools import zip_longest
 from ssl import SSLContext, SSLError
 from typing import Any, TypeAlias
 
-from modelplug.bridge import DaemonThreads
+from modelplug.blocking import DaemonThreads
 from modelplug.errors import UnsafeEndpointError
 from modelplug.transport.addresses import is_public
 from modelplug.transport.endpoint import Endpoint
