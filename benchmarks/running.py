@@ -185,6 +185,7 @@ def _environment(server: Server) -> Iterator[Mapping[str, str]]:
     context trusts it and costs what it costs.
     """
     kept = {key: value for key, value in os.environ.items() if "proxy" not in key.lower()}
+    # As it is where a package is installed: else every start would compile ours, and ours alone.
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
     kept |= {"MODELPLUG_CONFIG": "none", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
     kept["PYTHONPATH"] = str(ROOT)

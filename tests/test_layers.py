@@ -35,6 +35,7 @@ RANKS = {
     "causes": "L1.1",
     "clock": "L1.1",
     "configstring": "L1.1",
+    "spelling": "L1.0",
     "observers": "L1.1",
     "patience": "L1.2",
     "pump": "L1.2",
@@ -51,12 +52,14 @@ RANKS = {
     "backend": "L2.0",
     "attempt": "L1.3",
     "opening": "L1.4",
+    "fitting": "L2.0",
     "stream": "L2.0",
     "transport": "L2.0",
     "syncstream": "L2.1",
-    "client": "L2.2",
+    "caller": "L2.2",
     "hookspecs": "L2.1",
     "schema": "L2.1",
+    "client": "L2.3",
     # L3: finding, loading and making.
     "plugins": "L3.0",
     "policies": "L3.0",
@@ -129,6 +132,12 @@ MAY_MAKE = {
 }
 """Module to what it may make; the command line, which owns its process, is asked nothing."""
 
+OF_CALLS = {
+    *("asyncio", "httptools", "msgspec", "ssl", "tiktoken", "websockets"),
+    *("modelplug.caller", "modelplug.request", "modelplug.stream", "modelplug.vocabulary"),
+}
+"""What a client is made without: only a call needs it."""
+
 HEAVY = {
     *("click", "httptools", "msgspec", "pyrate_limiter", "pytest", "redis", "rich", "tiktoken"),
     "websockets",
@@ -136,7 +145,7 @@ HEAVY = {
 """What an app that only imports the core doesn't pay for."""
 
 
-MAY_DEFER = {"cli", "fixtures", "factory", "policies"}
+MAY_DEFER = {"cli", "client", "fixtures", "factory", "policies", "tokens"}
 """What may import of its own in functions: nobody is to wait for what few ask for."""
 
 
@@ -342,6 +351,12 @@ class TestImports:
         """An import inside a function hides a cycle; who has a reason says it."""
         assert unexplained(module) == []
 
+    def test_what_a_call_needs_is_behind_one_seam(self) -> None:
+        """The contract waits with one import of its own, which brings all that a call needs."""
+        (client,) = [each for each in CORE_MODULES if each.name == "modelplug.client"]
+        deferred = [each.target for each in own_imports(client) if each.deferred]
+        assert deferred == ["modelplug.caller"]
+
     @EVERY
     def test_libraries_are_those_that_were_agreed(self, module: Module) -> None:
         """No module, and no provider, imports a library, or a provider, that isn't its own."""
@@ -389,15 +404,29 @@ class TestManners:
             assert MAY_MAKE.get(module.name, set()) == set(uses(module, MAKERS))
 
 
+def loaded_by(code: str) -> set[str]:
+    """The modules that a fresh interpreter has after some code."""
+    told = f"{code}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", told], capture_output=True, check=True, text=True
+    )
+    return set(json.loads(done.stdout))
+
+
 def test_importing_the_core_is_light() -> None:
     """Neither a provider nor the libraries of an extra come along."""
-    code = "import json, sys, modelplug; print(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], capture_output=True, check=True, text=True
-    )
-    roots = {root_of(name) for name in json.loads(done.stdout)}
+    roots = {root_of(name) for name in loaded_by("import modelplug")}
     assert "modelplug" in roots
     assert not [name for name in roots if name in HEAVY or name.startswith("modelplug_")]
+
+
+def test_making_a_client_waits_for_nothing_of_a_call() -> None:
+    """No event loop, no TLS and no wire is imported before somebody asks."""
+    making = "import modelplug\nclient = modelplug.new_client('echo')"
+    before, after = loaded_by(making), loaded_by(f"{making}\nclient.sync_generate('hi')")
+    assert "modelplug_echo.client" in before
+    assert not OF_CALLS & before
+    assert {"asyncio", "ssl", "modelplug.caller"} <= after
 
 
 class TestTheseTests:
@@ -441,7 +470,7 @@ class TestTheseTests:
             ("cli.x", "def f():\n    # Slow.\n    import modelplug.call", 0),
             ("cli.x", "def f():\n    # Slow.\n    import re\n    import modelplug.call", 0),
             ("cli.x", "def f():\n    import modelplug.call", 1),
-            ("client", "def f():\n    # Slow.\n    import modelplug.call", 1),
+            ("stream", "def f():\n    # Slow.\n    import modelplug.call", 1),
             ("policies.x", "def f():\n    # Slow.\n    import modelplug.call", 0),
             ("client", "def f():\n    import re", 0),
         ],

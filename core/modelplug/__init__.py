@@ -6,12 +6,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from modelplug.attempt import DeltaStream, Pieces
     from modelplug.backend import CONTRACT, Backend, Emulator
     from modelplug.call import Call
     from modelplug.capabilities import Capabilities, ModelMetadata
     from modelplug.client import ProxyLLMClient
-    from modelplug.delta import Delta, Finish, FinishReason, ToolCall, ToolCallDelta, Usage
+    from modelplug.delta import (
+        Delta,
+        DeltaStream,
+        Finish,
+        FinishReason,
+        Pieces,
+        ToolCall,
+        ToolCallDelta,
+        Usage,
+    )
     from modelplug.errors import (
         AuthenticationError,
         BackendError,
@@ -205,12 +213,11 @@ __all__ = [
 # they are asked for: a program that wants one of them, or the command line's help, needn't wait
 # for all that a call needs.
 _HOMES = {
-    "attempt": "DeltaStream Pieces",
     "backend": "CONTRACT Backend Emulator",
     "call": "Call",
     "capabilities": "Capabilities ModelMetadata",
     "client": "ProxyLLMClient",
-    "delta": "Delta Finish FinishReason ToolCall ToolCallDelta Usage",
+    "delta": "Delta DeltaStream Finish FinishReason Pieces ToolCall ToolCallDelta Usage",
     "explanation": "ExplainedValue Explanation explain",
     "factory": "new_client",
     "hookspecs": "hookimpl",

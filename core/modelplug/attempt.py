@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TypeAlias, TypeVar, cast
 
 from modelplug.call import Call, warn
 from modelplug.causes import scrub_causes
 from modelplug.clock import CLEANUP_SECONDS, Clock
-from modelplug.delta import Delta, Finish
+from modelplug.delta import Delta, DeltaStream, Finish, Pieces
 from modelplug.errors import PluginContractError, ProxyLLMError, TruncatedStreamError
 from modelplug.output import ModelOutput
 from modelplug.patience import patiently
 
-__all__ = ["Attempt", "DeltaStream", "Ending", "Pieces", "guarded", "is_content", "under"]
+__all__ = ["Attempt", "Ending", "guarded", "is_content", "under"]
 
 T = TypeVar("T")
-
-Pieces: TypeAlias = Delta | Finish | Sequence[Delta | Finish]
-"""What a provider may yield: one piece, or a list of those that are at hand."""
-
-DeltaStream: TypeAlias = AsyncIterator[Pieces]
-"""What ``stream_deltas`` is: an async generator of pieces."""
 
 PLUGIN = "the plugin"
 """Whose fault it is what goes wrong in a provider."""

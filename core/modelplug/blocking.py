@@ -14,13 +14,10 @@ from concurrent.futures import Executor, Future
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar
+from typing import Generic, ParamSpec, TypeVar
 
-from modelplug.delta import Delta, Finish
+from modelplug.delta import Delta, Finish, Pieces
 from modelplug.errors import QueueFullError, WrongUseError
-
-if TYPE_CHECKING:
-    from modelplug.attempt import Pieces
 
 __all__ = ["BlockingSource", "DaemonThreads", "StreamThreads", "has_finish", "weight"]
 

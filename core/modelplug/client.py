@@ -21,76 +21,54 @@ text, message conversion, defaults, refusals of what the model can't do, error c
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import threading
-import weakref
 from abc import ABC, abstractmethod
-from collections.abc import (
-    AsyncIterator,
-    Callable,
-    Coroutine,
-    Iterable,
-    Iterator,
-    Mapping,
-    Sequence,
-)
-from concurrent.futures import Executor
-from contextlib import contextmanager
-from dataclasses import replace
-from functools import partial
-from typing import NoReturn, Self, TypeAlias, TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, NoReturn, Self, TypeAlias, TypeVar
+from weakref import WeakValueDictionary
 
 from pydantic import BaseModel
 
-from modelplug import bridge
-from modelplug.attempt import Attempt, DeltaStream, Pieces, once
-from modelplug.backend import Backend
-from modelplug.blocking import BlockingSource, StreamThreads, has_finish, weight
-from modelplug.call import Call
 from modelplug.capabilities import (
     ASSUMED_CONTEXT,
     CAPABILITY_NAMES,
-    REQUEST_CAPABILITIES,
     Capabilities,
     ModelMetadata,
 )
-from modelplug.clock import Clock
 from modelplug.errors import (
-    BadRequestError,
     ClientClosedError,
     ModelNotFoundError,
     PluginContractError,
     ProxyLLMError,
     UnsupportedOptionError,
 )
-from modelplug.messages import (
-    DefaultMessageConverter,
-    MessageConverter,
-    MessageLike,
-    ModelMessage,
-    as_messages,
-    has_more_than_text,
-)
-from modelplug.observers import Observer
-from modelplug.opening import Opening, Waiting
-from modelplug.output import Answer, ModelOutput
 from modelplug.params import ProxyModelParameters, validated
-from modelplug.request import ModelRequest, OnUnsupported
-from modelplug.stream import ModelStream
-from modelplug.syncstream import SyncModelStream
 from modelplug.timeouts import STANDARD, Timeouts
-from modelplug.tokens import ProxyTokenizer, TiktokenProxyTokenizer, TokenCount, counted
-from modelplug.trimming import CallConverter
+from modelplug.tokens import ProxyTokenizer, TiktokenProxyTokenizer, TokenCount
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from modelplug.attempt import Attempt
+    from modelplug.backend import Backend
+    from modelplug.call import Call
+    from modelplug.caller import Caller
+    from modelplug.delta import DeltaStream, Pieces
+    from modelplug.messages import MessageConverter, MessageLike
+    from modelplug.observers import Observer
+    from modelplug.opening import Opening, Waiting
+    from modelplug.output import ModelOutput
+    from modelplug.request import ModelRequest, OnUnsupported
+    from modelplug.stream import ModelStream
+    from modelplug.syncstream import SyncModelStream
 
 __all__ = ["ProxyLLMClient", "RequestLike"]
 
-RequestLike: TypeAlias = ModelRequest | str | Iterable[MessageLike]
+RequestLike: TypeAlias = "ModelRequest | str | Iterable[MessageLike]"
 """A request, a plain question, or a list of messages."""
 
 OptionsT = TypeVar("OptionsT", bound=BaseModel)
-
-log = logging.getLogger("modelplug")
 
 
 class ProxyLLMClient(ABC):
@@ -141,7 +119,7 @@ class ProxyLLMClient(ABC):
         self.__executor = executor
         self.__own_executor: Executor | None = None
         # By identity, and without a lock: a child of a fork could inherit one that is held.
-        self.__streams: weakref.WeakValueDictionary[int, Waiting] = weakref.WeakValueDictionary()
+        self.__streams: WeakValueDictionary[int, Waiting] = WeakValueDictionary()
         self.__lock = threading.Lock()
         self.__closed = False
 
@@ -227,13 +205,15 @@ class ProxyLLMClient(ABC):
         Raises:
             ProxyLLMError: any of its kinds; ``partial`` has the answer so far.
         """
-        return bridge.run(self.__stream(request, message_converter, blocking=True).final)
+        return self.__caller.final(self.__stream(request, message_converter, blocking=True))
 
     def sync_generate_stream(
         self, request: RequestLike, message_converter: MessageConverter | None = None
     ) -> SyncModelStream:
         """As ``generate_stream``, for threads."""
-        return SyncModelStream(lambda: self.__stream(request, message_converter, blocking=True))
+        return self.__caller.sync_stream(
+            lambda: self.__stream(request, message_converter, blocking=True)
+        )
 
     async def models(self, *, live: bool = False) -> list[ModelMetadata]:
         """The models that the client can be asked for.
@@ -251,7 +231,13 @@ class ProxyLLMClient(ABC):
             ProxyLLMError: asking failed, as a call fails; the clocks are those of a call.
         """
         if live:
-            found = await self.__ask_for_models()
+            self.__check()
+            if not self.__has("list_models"):
+                raise UnsupportedOptionError(
+                    f"{self.backend} has no list of models to ask for",
+                    hint="leave live out: what the plugin knows is listed",
+                )
+            found = await self.__caller.models()
             found.sort(key=lambda each: each.model not in self.model_names[:1])
         else:
             found = [self.metadata(name) for name in self.model_names]
@@ -291,7 +277,7 @@ class ProxyLLMClient(ABC):
 
         Neither this nor ``count_tokens`` goes to the network or keeps the event loop waiting.
         """
-        return (await self.__count(model, [prompt])).n
+        return (await self.__caller.count(model, [prompt])).n
 
     async def count_tokens(
         self, messages: str | Iterable[MessageLike], model: str | None = None
@@ -301,11 +287,7 @@ class ProxyLLMClient(ABC):
         It is the sum of their texts' tokens: what a service adds for each message isn't in it,
         and where there is an image the number is no longer exact.
         """
-        asked = _messages(messages)
-        count = await self.__count(model, [message.text for message in asked])
-        if count.n >= 0 and any(map(has_more_than_text, asked)):
-            return replace(count, exact=False, method=f"{count.method}, text alone")
-        return count
+        return await self.__caller.count_messages(model, messages)
 
     def local_convert_message(
         self, request: ModelRequest, message_converter: MessageConverter | None = None
@@ -315,11 +297,7 @@ class ProxyLLMClient(ABC):
         Without a converter the default one leaves out what is not for models and, where the
         plugin emulates the system role, folds system messages into the last question.
         """
-        converter = self.__bound(request, message_converter) or DefaultMessageConverter()
-        with _plugins_part():
-            metadata = self.metadata(request.model or self.default_model)
-        messages = tuple(converter.convert(request.messages, metadata))
-        return request if messages == request.messages else request.copy(messages=messages)
+        return self.__caller.convert(request, message_converter)
 
     local_covert_message = local_convert_message  # DB-GPT's spelling
 
@@ -341,10 +319,7 @@ class ProxyLLMClient(ABC):
         Raises:
             ProxyLLMError: what the call would raise before anything is sent.
         """
-        asked = self.__complete(request).copy(on_unsupported=on_unsupported)
-        fitting = self.__fitting(asked, call)
-        with _plugins_part():
-            return asked, self.preview(fitting, call)
+        return self.__caller.foretell(request, call, on_unsupported=on_unsupported)
 
     @property
     def executor(self) -> Executor:
@@ -353,7 +328,7 @@ class ProxyLLMClient(ABC):
             return self.__executor
         with self.__lock:
             if self.__own_executor is None:
-                self.__own_executor = StreamThreads()
+                self.__own_executor = self.__caller.threads()
             return self.__own_executor
 
     def adopt(
@@ -374,6 +349,8 @@ class ProxyLLMClient(ABC):
 
     async def aclose(self) -> None:
         """As ``close``; returns once the loop has let the connections go."""
+        import asyncio  # here: whoever awaits this has it, and who makes a client needn't
+
         self.close()
         await asyncio.sleep(0)
 
@@ -401,7 +378,9 @@ class ProxyLLMClient(ABC):
         if stream is not None:
             self.__streams[id(stream)] = stream  # closing this client cuts it
         try:
-            opening.begun = await self.__attempt(request, opening)
+            opening.begun = await self.__caller.attempt(
+                request, opening, blocking=self.__blocks(opening)
+            )
         except ProxyLLMError as error:
             # Another client may serve it, which this one has no say in.
             self.__streams.pop(id(stream), None)
@@ -409,164 +388,30 @@ class ProxyLLMClient(ABC):
             raise
         return opening.begun
 
-    async def __attempt(self, request: ModelRequest, opening: Opening) -> Attempt:
-        asked = self.__complete(request)
-        call = self.__call(asked, opening)
-        asked = self.__fitting(asked, call, opening).detached()
-        opening.begin(call)
-        source = partial(self.__source, asked, call, blocking=opening.blocking)
-        attempt = Attempt(call, source, opening.clock)
-        await attempt.begin()
-        return attempt
-
     def timeouts_of(self, request: ModelRequest) -> Timeouts:
         """The clocks of a request: its own, or the client's."""
         asked = request.with_defaults(self.params.defaults).timeout
         return (self.params.timeouts or STANDARD).over(asked)
 
-    async def __ask_for_models(self) -> list[ModelMetadata]:
-        if self.__closed:
-            raise _closed()
-        if not self.__has("list_models"):
-            raise UnsupportedOptionError(
-                f"{self.backend} has no list of models to ask for",
-                hint="leave live out: what the plugin knows is listed",
-            )
-        clock, timeouts = Clock(), self.params.timeouts or STANDARD
-        clock.limit(timeouts.total)
-        clock.start(timeouts)
-        call = Call(
-            timeouts=timeouts,
-            deadline=clock.deadline,
-            answer=Answer(backend=self.backend),
-            credentials=self.params.credential,
-            on_phase=clock.enter,
-        )
-        return await once(call, clock, lambda: self.list_models(call))
+    @property
+    def __caller(self) -> Caller:
+        return _callers()(self, self.__check)
 
     def __stream(
         self, request: RequestLike, converter: MessageConverter | None, *, blocking: bool
     ) -> ModelStream:
-        async def open_call(opening: Opening) -> Attempt:
-            opening.converter, opening.blocking = converter, blocking
-            if isinstance(request, ModelRequest):
-                opening.request_id = request.context.request_id
-            asked = self.__as_request(request)
-            opening.clock.limit(self.timeouts_of(asked).total)
-            opening.answer.model = self.model_for(asked)
-            return await self.open(asked, opening)
-
-        stream = ModelStream(
-            open_call, answer=Answer(backend=self.backend), observers=self.observers
-        )
+        stream = self.__caller.stream(request, converter, blocking=blocking)
         self.__streams[id(stream)] = stream
         return stream
 
-    def __fitting(
-        self, request: ModelRequest, call: Call, opening: Opening | None = None
-    ) -> ModelRequest:
-        """A complete request as the provider gets it."""
-        converter = opening.converter if opening else None
-        if opening is None or converter is None:
-            request = self.local_convert_message(request)
-        elif opening.converted is None:
-            bound = self.__bound(request, converter, lambda told: call.note(warning=told))
-            opening.has_own_failure = True  # until it is over
-            request = self.local_convert_message(request, bound)
-            opening.has_own_failure = False
-            opening.converted = request.messages
-        else:  # by an attempt before, at another client perhaps
-            request = self.local_convert_message(request.copy(messages=opening.converted))
-        with _plugins_part():
-            able = self.capabilities(request.model)
-        return self.__accepted(request, able, call)
-
-    def __bound(
-        self,
-        request: ModelRequest,
-        converter: MessageConverter | None,
-        warn: Callable[[str], None] = log.warning,
-    ) -> MessageConverter | None:
-        """The converter for this request alone, if it wants to know more than messages."""
-        if converter is not None and isinstance(converter, CallConverter):
-            return converter.for_request(request, tokenizer=self.proxy_tokenizer, warn=warn)
-        return converter
-
-    def __as_request(self, request: RequestLike) -> ModelRequest:
-        """The request as a value, with messages."""
+    def __check(self) -> None:
         if self.__closed:
             raise _closed()
-        if not isinstance(request, ModelRequest):
-            request = ModelRequest(messages=_messages(request))
-        if not request.messages:
-            raise BadRequestError("the request has no messages", hint="give at least a question")
-        return request
 
-    def __complete(self, request: RequestLike) -> ModelRequest:
-        """The request with its model, the client's defaults, and messages as values."""
-        asked = self.__as_request(request)
-        if asked.model != (model := self.model_for(asked)):
-            asked = asked.copy(model=model)
-        return asked.with_defaults(self.params.defaults)
-
-    def __call(self, request: ModelRequest, opening: Opening) -> Call:
-        answer, clock = opening.answer, opening.clock
-        answer.backend, answer.model = self.backend, request.model
-        answer.request_id, answer.warnings = None, ()
-        timeouts = self.timeouts_of(request)
-        clock.start(timeouts)
-        return Call(
-            timeouts=timeouts,
-            deadline=clock.deadline,
-            request_id=request.context.request_id,
-            attempt=clock.attempt,
-            answer=answer,
-            credentials=self.params.credential,
-            on_phase=partial(clock.enter, attempt=clock.attempt),
-        )
-
-    def __accepted(self, request: ModelRequest, able: Capabilities, call: Call) -> ModelRequest:
-        """The request without what the model can't do, or the refusal that it asks for."""
-        if not request.messages:
-            raise BadRequestError("no message is for the model", hint="give at least a question")
-        refused = [name for name in request.asked_for() if not able.supports(name)]
-        if able["system_role"] == "emulated" and "system_role" in request.asked_for():
-            refused.append("system_role")  # the default converter would have folded it
-        if not refused:
-            return request
-        told = f"{request.model} of {self.backend} can't do: {', '.join(refused)}"
-        if not set(refused) <= set(REQUEST_CAPABILITIES):
-            raise UnsupportedOptionError(told, hint="leave that out")
-        call.leave_out(request, told)
-        return request.copy(**dict.fromkeys(refused))
-
-    def __source(self, request: ModelRequest, call: Call, *, blocking: bool) -> DeltaStream:
-        if not self.__has("stream_deltas_blocking" if blocking else "stream_deltas"):
-            blocking = not blocking
-        if blocking:
-            source = BlockingSource(
-                lambda: self.stream_deltas_blocking(request, call),
-                self.executor,
-                is_last=has_finish,
-                weigh=weight,
-            )
-            call.on_abort(source.stop)
-            return source
-        deltas: object = self.stream_deltas(request, call)
-        if isinstance(deltas, AsyncIterator):
-            return deltas
-        if isinstance(deltas, Coroutine):
-            deltas.close()  # it will never be awaited
-        raise PluginContractError(
-            f"stream_deltas of {type(self).__name__} is no async generator",
-            hint="write 'async def' with 'yield'; a plain 'def' is for stream_deltas_blocking",
-        )
-
-    async def __count(self, model: str | None, texts: Sequence[str]) -> TokenCount:
-        if model in (None, self.params.model_name):
-            model = self.default_model
-        # Off the loop: it may have to load a vocabulary, and takes its time over a long text.
-        return await asyncio.to_thread(counted, self.proxy_tokenizer, str(model), texts)
+    def __blocks(self, opening: Opening) -> bool:
+        """Whether the blocking method serves a call: the caller blocks, or it is the only one."""
+        wanted = "stream_deltas_blocking" if opening.blocking else "stream_deltas"
+        return opening.blocking == self.__has(wanted)
 
     @classmethod
     def __has(cls, method: str) -> bool:
@@ -587,26 +432,13 @@ class ProxyLLMClient(ABC):
         return f"<{type(self).__name__} of {self.backend}, model {model}>"
 
 
-@contextmanager
-def _plugins_part() -> Iterator[None]:
-    """What a plugin raises here, other than errors of ours, is the plugin's fault."""
-    try:
-        yield
-    except ProxyLLMError:
-        raise
-    except Exception as error:  # noqa: BLE001  # whatever a plugin does wrong, it is named so
-        bug = error
-    else:
-        return
-    raise PluginContractError.blame(bug)
+@cache  # a microsecond or two, some times a call
+def _callers() -> type[Caller]:
+    # Here, and nowhere else: with asyncio and TLS under it, it takes as long to import as making
+    # the client, and nobody is to wait for that who makes one and doesn't ask yet.
+    from modelplug.caller import Caller
 
-
-def _messages(messages: str | Iterable[MessageLike]) -> Sequence[ModelMessage]:
-    try:
-        return as_messages(messages)
-    except (TypeError, ValueError) as error:
-        fault: ProxyLLMError = BadRequestError(str(error), hint="give a text or messages")
-    raise fault
+    return Caller
 
 
 def _closed() -> ClientClosedError:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal, TypeAlias
 
-__all__ = ["Delta", "Finish", "FinishReason", "ToolCall", "ToolCallDelta", "Usage"]
+__all__ = [
+    "Delta",
+    "DeltaStream",
+    "Finish",
+    "FinishReason",
+    "Pieces",
+    "ToolCall",
+    "ToolCallDelta",
+    "Usage",
+]
 
 FinishReason: TypeAlias = Literal["stop", "length", "content_filter", "tool_calls", "other"]
 """Why an answer ended: it was done, too long, refused, wants tools called, or none of these."""
@@ -95,3 +104,10 @@ class Finish:
     raw: str | None = None
     usage: Usage | None = None
     extra: Mapping[str, object] | None = None
+
+
+Pieces: TypeAlias = Delta | Finish | Sequence[Delta | Finish]
+"""What a provider may yield: one piece, or a list of those that are at hand."""
+
+DeltaStream: TypeAlias = AsyncIterator[Pieces]
+"""What ``stream_deltas`` is: an async generator of pieces."""

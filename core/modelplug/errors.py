@@ -36,9 +36,10 @@ library's exception is raised outside its ``except`` block, so that neither ``__
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Literal, TypeAlias, TypedDict, Unpack
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, TypedDict, Unpack
 
-from modelplug.output import ModelOutput
+if TYPE_CHECKING:
+    from modelplug.output import ModelOutput
 
 __all__ = [
     "AuthenticationError",

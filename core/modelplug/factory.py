@@ -6,18 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 from itertools import count
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from modelplug.call import warn
 from modelplug.client import ProxyLLMClient
 from modelplug.configuration import Alternative, Configuration, alternatives, configured
 from modelplug.errors import ConfigError, PluginContractError, ProxyLLMError
-from modelplug.observers import Observer
 from modelplug.params import ProxyModelParameters, asks_for_policies
 from modelplug.plugins import installed, load_attribute
 from modelplug.registry import registry
-from modelplug.request import ModelRequest
 from modelplug.settings import CREDENTIALS
+
+if TYPE_CHECKING:
+    from modelplug.observers import Observer
 
 __all__ = ["StandIn", "made", "new_client", "standing_in"]
 
@@ -135,7 +135,9 @@ def _no_jitter() -> float:
 def _fallback(making: Iterator[ProxyLLMClient]) -> ProxyLLMClient:
     """A client of several, the first of which is asked first; all of them, or none is made."""
     # Here, as above.
+    from modelplug.call import warn
     from modelplug.policies.fallback import Fallback, unheard_deadline
+    from modelplug.request import ModelRequest
 
     with ExitStack() as unless_all_are_made:
         clients = [unless_all_are_made.enter_context(client) for client in making]

@@ -6,11 +6,9 @@ import.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import deepcopy
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from types import UnionType
@@ -34,7 +32,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import core_schema
+from pydantic_core import core_schema, from_json
 
 from modelplug.configstring import ConfigString, Reference, Target, is_reference
 from modelplug.errors import (
@@ -44,6 +42,7 @@ from modelplug.errors import (
     UnsupportedOptionError,
 )
 from modelplug.secrets import Credential, Secret
+from modelplug.spelling import nearest
 from modelplug.timeouts import Timeouts
 
 __all__ = [
@@ -167,7 +166,12 @@ class RequestDefaults(BaseModel):
     """Defaults for requests that leave these fields unset; a request's own value wins."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        allow_inf_nan=False,
+        # Its validator is made at the first use: few have defaults, and it takes milliseconds.
+        defer_build=True,
     )
 
     temperature: float | None = None
@@ -187,6 +191,8 @@ class RequestDefaults(BaseModel):
 
 def as_defaults(values: Mapping[str, object] | RequestDefaults) -> Mapping[str, object]:
     """What is set of some request defaults, validated."""
+    if values == {}:
+        return {}  # as mostly, and then the validator needn't be made
     if not isinstance(values, RequestDefaults):
         values = validated(RequestDefaults, values, whose="request defaults", fit=True)
     return {name: getattr(values, name) for name in values.model_fields_set}
@@ -401,9 +407,9 @@ def _typed(
     if fault["type"] == "extra_forbidden":
         there = {*names, *also}
         ours = _ELSEWHERE.get(place, place)
-        near = [name for name in (ours, f"proxy_{ours}") if name in there]
-        near = near or get_close_matches(place, sorted(there), n=1)
-        meant = f"did you mean {near[0]}? " if near else ""
+        known = [name for name in (ours, f"proxy_{ours}") if name in there]
+        near = known[0] if known else nearest(place, sorted(there))
+        meant = f"did you mean {near}? " if near else ""
         raise UnsupportedOptionError(
             f"{whose}: there is no {place!r}",
             hint=f"{meant}known are {', '.join(sorted(names)) or 'none'}",
@@ -437,6 +443,7 @@ def fitted(value: object, annotation: object) -> object:
 def _from_json(text: str) -> object:
     """What a text says; itself where it isn't JSON, for whoever expects a mapping to refuse."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        given: object = from_json(text)
+    except ValueError:
         return text
+    return given

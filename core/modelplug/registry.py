@@ -9,7 +9,6 @@ fails leaves nothing behind.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from difflib import get_close_matches
 from functools import lru_cache
 
 import pluggy
@@ -27,6 +26,7 @@ from modelplug.errors import (
 from modelplug.params import ProxyModelParameters, read_variable
 from modelplug.plugins import InstalledPlugin, installed, load_attribute, load_error, load_module
 from modelplug.settings import RESERVED_OPTIONS
+from modelplug.spelling import nearest
 
 __all__ = ["Registry", "registry"]
 
@@ -154,8 +154,8 @@ class Registry:
             off = read_variable(OFF_VARIABLE)
             cause = f"{OFF_VARIABLE} is set" if off else f"{ALLOW_VARIABLE} doesn't allow it"
             return f"{dists[0]} is installed, but {cause}"
-        if near := get_close_matches(name, names, n=1):
-            return f"did you mean {near[0]}?"
+        if near := nearest(name, names):
+            return f"did you mean {near}?"
         return f"install its plugin, one that you trust; the usual name is modelplug-{name}"
 
 

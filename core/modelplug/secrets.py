@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import json
 import re
 from base64 import b64encode, urlsafe_b64encode
 from bisect import bisect_right
@@ -251,6 +250,8 @@ def _quoted(text: str) -> Iterable[str]:
 
 def _in_json(text: str) -> Iterable[str]:
     """A text as encoders of JSON have it: some escape slashes, and what means something to HTML."""
+    import json  # here: a client is made without it
+
     plain = json.dumps(text)[1:-1]
     yield from (plain, plain.replace("/", r"\/"))
     yield from map(plain.translate, _IN_HTML)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from difflib import get_close_matches
 from typing import Literal, TypeAlias
 
 from modelplug.configstring import Reference, Target
@@ -23,6 +22,7 @@ from modelplug.params import (
     read_variable,
 )
 from modelplug.secrets import Secret
+from modelplug.spelling import nearest
 from modelplug.timeouts import Timeouts
 
 __all__ = [
@@ -240,8 +240,8 @@ def _sorted(name: str, value: object) -> tuple[Part, Mapping[str, object]]:
 def _check_clocks(names: Collection[str]) -> None:
     for name in names:
         if name not in CLOCKS:
-            near = get_close_matches(str(name), CLOCKS, n=1)
-            meant = f"did you mean {near[0]}? " if near else ""
+            near = nearest(str(name), CLOCKS)
+            meant = f"did you mean {near}? " if near else ""
             raise UnsupportedOptionError(
                 f"timeouts: there is no {name!r}", hint=f"{meant}known are {', '.join(CLOCKS)}"
             )

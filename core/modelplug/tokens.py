@@ -10,9 +10,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from modelplug.vocabulary import Vocabulary, vocabulary
+if TYPE_CHECKING:
+    from modelplug.vocabulary import Vocabulary
 
 __all__ = [
     "ProxyTokenizer",
@@ -76,14 +77,14 @@ class TiktokenProxyTokenizer:
 
     def count_token(self, model_name: str, prompts: Sequence[str]) -> Sequence[int]:
         """Tokens of each prompt; -1 for all of them without the extra."""
-        words, _ = vocabulary(model_name)
+        words, _ = _vocabulary(model_name)
         if words is None:
             return [-1] * len(prompts)
         return [words.count(prompt)[0] for prompt in prompts]
 
     def count_tokens(self, model_name: str, prompts: Sequence[str]) -> TokenCount:
         """Tokens of all prompts, and by which encoding."""
-        words, is_own = vocabulary(model_name)
+        words, is_own = _vocabulary(model_name)
         if words is None:
             return NOT_COUNTED
         counts = [words.count(prompt) for prompt in prompts]
@@ -93,6 +94,13 @@ class TiktokenProxyTokenizer:
             exact=is_own and in_one,
             method=_method(words, is_own=is_own, in_one=in_one),
         )
+
+
+def _vocabulary(model: str) -> tuple[Vocabulary | None, bool]:
+    # Here: every client has a tokenizer, and few count.
+    from modelplug.vocabulary import vocabulary
+
+    return vocabulary(model)
 
 
 def _method(words: Vocabulary, *, is_own: bool, in_one: bool) -> str:

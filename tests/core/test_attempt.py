@@ -22,10 +22,10 @@ from modelplug import (
     TotalTimeoutError,
     TruncatedStreamError,
 )
-from modelplug.attempt import Attempt, Ending, Pieces, is_content, under
+from modelplug.attempt import Attempt, Ending, is_content, under
 from modelplug.call import Call
 from modelplug.clock import Clock
-from modelplug.delta import ToolCallDelta
+from modelplug.delta import Pieces, ToolCallDelta
 from tests.support.scripted import AsyncScripted, Step
 from tests.support.virtual import run_virtually
 

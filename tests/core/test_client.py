@@ -7,7 +7,6 @@ import copy
 import gc
 import pickle
 import threading
-import traceback
 import weakref
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -16,7 +15,6 @@ from typing import Self
 import pytest
 
 from modelplug import (
-    AuthenticationError,
     BadRequestError,
     Call,
     Capabilities,
@@ -27,9 +25,7 @@ from modelplug import (
     ModelMessage,
     ModelMetadata,
     ModelNotFoundError,
-    ModelOutput,
     ModelRequest,
-    ModelRequestContext,
     PluginContractError,
     ProxyLLMClient,
     ProxyModelParameters,
@@ -37,7 +33,7 @@ from modelplug import (
     TokenCount,
     UnsupportedOptionError,
 )
-from tests.support.scripted import DIRECTIONS, Ask, AsyncScripted, BlockingScripted, ScriptedClient
+from tests.support.scripted import DIRECTIONS, Ask, AsyncScripted, BlockingScripted
 
 directions = pytest.mark.parametrize("ask", DIRECTIONS.values(), ids=DIRECTIONS.keys())
 
@@ -110,201 +106,11 @@ def test_a_client_without_a_model_is_refused() -> None:
         Modelless()
 
 
-class Both(AsyncScripted, BlockingScripted):
-    """A provider with both methods."""
-
-    async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Delta]:
-        """The async one."""
-        yield Delta("async")
-        yield Finish()  # type: ignore[misc]  # deltas and a finish
-
-    def stream_deltas_blocking(self, request: ModelRequest, call: Call) -> Sequence[Delta]:  # type: ignore[override]  # an iterator
-        """The blocking one."""
-        return iter([Delta("blocking"), Finish()])  # type: ignore[return-value]
-
-
-@directions
-def test_async_serves_async_and_blocking_serves_sync(ask: Ask) -> None:
-    """A provider with both methods is asked the way that the caller calls."""
-    how = next(name for name, each in DIRECTIONS.items() if each is ask)
-    expected = "blocking" if "sync" in how.replace("async", "") else "async"
-    assert expected == ask(Both(), "hi")[-1].text
-
-
-@directions
-@pytest.mark.parametrize(
-    "question",
-    [
-        "hi",
-        [{"role": "user", "content": "hi"}],
-        [ModelMessage("human", "hi")],
-        ModelRequest(messages="hi"),
-    ],
-    ids=["text", "mappings", "messages", "request"],
-)
-def test_a_question_may_have_many_forms(ask: Ask, question: object) -> None:
-    """A text, messages in either form, and a request all ask the same."""
-    client = AsyncScripted(Finish())
-    ask(client, question)  # type: ignore[arg-type]  # any of its forms
-    (seen,) = client.requests
-    assert ("scripted", (ModelMessage("human", "hi"),)) == (seen.model, seen.messages)
-
-
-@directions
-@pytest.mark.parametrize("question", [[], [{"role": "user"}], [{"role": "x", "content": ""}], [7]])
-def test_a_bad_question_never_reaches_the_provider(ask: Ask, question: object) -> None:
-    """No messages, or what are none, is a typed error before anything is sent."""
-    client = AsyncScripted(Finish())
-    with pytest.raises(BadRequestError):
-        ask(client, question)  # type: ignore[arg-type]  # that is the point
-    assert client.requests == []
-
-
-def test_the_request_wins_over_defaults_and_none_is_not_set() -> None:
-    """Defaults fill what a request leaves unset; 0 counts as set."""
-    params = ProxyModelParameters(defaults={"temperature": 0.7, "max_new_tokens": 9})
-    client = AsyncScripted(Finish(), params=params)
-    client.sync_generate(ModelRequest(messages="hi", temperature=0.0))
-    assert (
-        client.requests[0].temperature,
-        client.requests[0].max_new_tokens,
-        client.requests[0].stop,
-    ) == (0.0, 9, None)
-
-
-def test_a_request_is_never_changed() -> None:
-    """What a caller passes in is the same afterwards, converted messages or not."""
-    request = ModelRequest(messages=[ModelMessage("view", "x"), ModelMessage("human", "hi")])
-    before = request.copy()
-    client = AsyncScripted(Finish())
-    for _ in range(2):
-        client.sync_generate(request)
-    assert before == request
-    assert client.requests[0] == client.requests[1]
-    assert [tuple(m.text for m in seen.messages) for seen in client.requests] == [("hi",)] * 2
-
-
-def test_the_apps_own_name_for_the_model_means_the_default() -> None:
-    """A request for ``model_name`` of the params gets the client's default model."""
-    params = ProxyModelParameters(model_name="chat", proxyllm_backend="scripted")
-    client = AsyncScripted(Finish(), params=params)
-    outputs = [
-        client.sync_generate(ModelRequest(model=name, messages="q")) for name in ("chat", "other")
-    ]
-    assert [output.model for output in outputs] == ["scripted", "other"]
-
-
-class Recording:
-    """A converter that takes note and answers for all."""
-
-    def __init__(self) -> None:
-        self.seen: list[ModelMetadata | None] = []
-
-    def convert(
-        self, messages: Sequence[ModelMessage], metadata: ModelMetadata | None = None
-    ) -> Sequence[ModelMessage]:
-        """One message, whatever came."""
-        self.seen.append(metadata)
-        return [ModelMessage("human", "converted")]
-
-
-@pytest.mark.parametrize("way", ["generate", "sync_generate"])
-def test_a_converter_is_called_once_and_obeyed(way: str) -> None:
-    """The messages that a converter gives are sent; it is told which model they are for."""
-    client, converter = AsyncScripted(Finish()), Recording()
-    if way == "generate":
-        asyncio.run(client.generate("hi", converter))
-    else:
-        client.sync_generate("hi", converter)
-    assert [tuple(m.text for m in seen.messages) for seen in client.requests] == [("converted",)]
-    assert [client.metadata("scripted")] == converter.seen
-
-
 def test_conversion_has_both_spellings() -> None:
     """DB-GPT's spelling of local_convert_message works too."""
     client = AsyncScripted(Finish())
     request = ModelRequest(messages=[ModelMessage("view", "x"), ModelMessage("human", "hi")])
     assert client.local_covert_message(request) == client.local_convert_message(request)
-
-
-def test_what_a_converter_raises_reaches_the_caller() -> None:
-    """A converter's own exception passes unchanged; nothing is sent."""
-
-    class Failing(Recording):
-        def convert(self, messages, metadata=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-            """Fail."""
-            raise ZeroDivisionError
-
-    client = AsyncScripted(Finish())
-    with pytest.raises(ZeroDivisionError):
-        client.sync_generate("hi", Failing())
-    assert client.requests == []
-
-
-def ask_for(policy: str | None, able: Capabilities) -> tuple[ModelOutput, ScriptedClient]:
-    """A call for a seed and a temperature under a policy."""
-    client = AsyncScripted(Finish(), able=able)
-    request = ModelRequest(messages="hi", seed=3, temperature=0.0, on_unsupported=policy)  # type: ignore[arg-type]
-    return client.sync_generate(request), client
-
-
-def test_what_a_model_cant_do_is_refused() -> None:
-    """A parameter that isn't claimed is a typed error that names it, and nothing is sent."""
-    with pytest.raises(UnsupportedOptionError, match="seed"):
-        ask_for(None, Capabilities(native=["temperature"]))
-
-
-@pytest.mark.parametrize(("policy", "warned"), [("warn", 1), ("drop", 0)])
-def test_what_a_model_cant_do_is_left_out_when_asked(policy: str, warned: int) -> None:
-    """By request the parameter is left out, with a warning on the output or without."""
-    output, client = ask_for(policy, Capabilities(emulated=["temperature"]))
-    assert (None, 0.0, warned) == (
-        client.requests[0].seed,
-        client.requests[0].temperature,
-        len(output.warnings),
-    )
-
-
-@pytest.mark.parametrize("role", ["system", "tool"])
-def test_a_role_that_cant_be_sent_is_never_dropped(role: str) -> None:
-    """A message of an unclaimed role is an error even where parameters would be dropped."""
-    client = AsyncScripted(Finish(), able=Capabilities())
-    messages = [{"role": role, "content": "x"}, {"role": "user", "content": "hi"}]
-    request = ModelRequest(messages=messages, on_unsupported="drop")
-    with pytest.raises(UnsupportedOptionError, match=f"{role}_role"):
-        client.sync_generate(request)
-
-
-def test_an_emulated_system_role_is_folded() -> None:
-    """Where the plugin emulates the system role, its text goes in front of the question."""
-    client = AsyncScripted(Finish(), able=Capabilities(emulated=["system_role"]))
-    client.sync_generate(
-        [{"role": "system", "content": "be brief"}, {"role": "user", "content": "hi"}]
-    )
-    assert [(m.role, m.text) for m in client.requests[0].messages] == [("human", "be brief\nhi")]
-
-
-def test_clocks_come_from_params_and_request() -> None:
-    """The client's timeouts hold unless a request brings its own."""
-    params = ProxyModelParameters(timeouts=Timeouts(idle=7))
-    client = AsyncScripted(Finish(), params=params)
-    client.sync_generate("hi")
-    client.sync_generate(ModelRequest(messages="hi", timeout=3))
-    client.sync_generate(ModelRequest(messages="hi", timeout=Timeouts(idle=1)))
-    assert [(call.timeouts.idle, call.timeouts.total) for call in client.calls] == [
-        (7, 600),
-        (7, 3),
-        (1, 600),
-    ]
-
-
-def test_a_call_knows_the_callers_name_for_it() -> None:
-    """The context's request id is handed to the provider; the service's own is on the output."""
-    context = ModelRequestContext(request_id="mine")
-    client: ScriptedClient
-    client = AsyncScripted(lambda: client.calls[0].note(request_id="theirs"), Finish())
-    output = client.sync_generate(ModelRequest(messages="hi", context=context))
-    assert (client.calls[0].request_id, output.request_id) == ("mine", "theirs")
 
 
 def test_models_and_default_model() -> None:
@@ -655,79 +461,6 @@ def test_a_client_without_a_tokenizer_of_its_own_estimates() -> None:
     """For a model that nobody knows, and says so."""
     count = asyncio.run(AsyncScripted(Finish()).count_tokens("hello world"))
     assert (count.n, count.exact) == (2, False)
-
-
-class Faulty(AsyncScripted):
-    """A provider whose other methods fail."""
-
-    def capabilities(self, model: str | None = None) -> Capabilities:
-        """Fail."""
-        raise KeyError(model)
-
-
-class NoGenerator(AsyncScripted):
-    """A provider whose method is a coroutine."""
-
-    async def stream_deltas(self, request: ModelRequest, call: Call) -> Delta:  # type: ignore[override]
-        """One delta, returned."""
-        return Delta("a")
-
-
-class Forgetful(AsyncScripted):
-    """A provider whose method takes too few arguments."""
-
-    async def stream_deltas(self, request: ModelRequest) -> AsyncIterator[Delta]:  # type: ignore[override]
-        """One delta."""
-        yield Delta("a")
-
-
-@directions
-@pytest.mark.parametrize(
-    ("kind", "words"),
-    [(Faulty, "KeyError"), (NoGenerator, "no async generator"), (Forgetful, "TypeError")],
-)
-def test_a_plugins_other_mistakes_are_named_so(
-    ask: Ask, kind: type[ScriptedClient], words: str
-) -> None:
-    """Whatever of a plugin fails on the way to its first delta is a contract error."""
-    with pytest.raises(PluginContractError, match=words):
-        ask(kind(Finish()), "hi")
-
-
-class Plain(AsyncScripted):
-    """A provider whose method is no generator itself, and fails as it makes one."""
-
-    def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Delta]:
-        """Tell the key."""
-        self._begin(request, call)
-        call.reached("sent")
-        (failure,) = self.steps
-        assert isinstance(failure, type)
-        raise failure(f"bad key {call.credential().api_key.reveal()}")
-
-
-@directions
-@pytest.mark.parametrize("raised", [AuthenticationError, ValueError])
-def test_a_failure_before_the_first_piece_is_made_is_as_any_other(
-    ask: Ask, raised: type[Exception]
-) -> None:
-    """It tells no key and knows how far the call had come; the connection is cut."""
-    key = "canary-0123456789abcdef"
-    client = Plain(raised, params=ProxyModelParameters(proxy_api_key=key))
-    with pytest.raises((AuthenticationError, PluginContractError)) as caught:
-        ask(client, "hi")
-    assert key not in "".join(traceback.format_exception(caught.value))
-    assert (caught.value.phase, caught.value.sent) == ("sent", "maybe")
-    assert caught.value.partial is not None
-    assert client.aborted.is_set()
-
-
-def test_a_conversation_without_anything_for_the_model_is_refused() -> None:
-    """When conversion leaves no message there is nothing to ask."""
-    client = AsyncScripted(Finish())
-    with pytest.raises(BadRequestError):
-        client.sync_generate([ModelMessage("view", "for people")])
-    assert client.requests == []
 
 
 def test_closing_reaches_a_call_that_is_being_prepared() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PathDistribution
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,38 @@ def test_broken_metadata_of_one_hides_that_one_only(site: Path) -> None:
     install(site)
     install(site, dist="broken", module="broken", entry_points="[modelplug.backends\nx = = y\n]]")
     assert {"made-up", "echo", "spark"} <= {each.name for each in installed(GROUP)}
+
+
+def test_one_distribution_may_bring_many(site: Path) -> None:
+    """Each of its plugins has its name and its version."""
+    lines = "".join(f"many-{n} = many\n" for n in range(3))
+    install(site, dist="many", module="many", entry_points=f"[{GROUP}]\n{lines}")
+    install(site)
+    brought = [(each.dist, each.version) for each in installed(GROUP) if "many-" in each.name]
+    assert brought == [("many", "1.0")] * 3
+    assert only().dist == "modelplug-made-up"
+
+
+def test_metadata_is_read_as_the_standard_library_reads_it(site: Path) -> None:
+    """Case, blanks and a description that looks like more of it change nothing."""
+    install(site, requires=("modelplug<2", "x; extra == 'y'"))
+    (info,) = site.glob("*.dist-info")
+    told = (info / "METADATA").read_text("utf-8").rstrip("\n")
+    (info / "METADATA").write_text(f"{told}\n\nName: other\nVersion: 9\n", "utf-8")
+    library = PathDistribution(info)
+    found = only()
+    assert (library.name, library.version) == (found.dist, found.version)
+    assert library.requires == list(found.requires)
+
+
+def test_metadata_that_is_no_text_hides_its_own_plugins_only(site: Path) -> None:
+    """One distribution that can't be read leaves all others listed."""
+    install(site)
+    (info,) = site.glob("*.dist-info")
+    (info / "METADATA").write_bytes(b"Name: \xff\n")
+    names = {each.name for each in installed(GROUP)}
+    assert "echo" in names
+    assert "made-up" not in names
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Self
 
-from modelplug.attempt import DeltaStream
 from modelplug.call import Call
 from modelplug.capabilities import CAPABILITY_NAMES, Capabilities
 from modelplug.client import ProxyLLMClient
-from modelplug.delta import Delta, Finish, Usage
+from modelplug.delta import Delta, DeltaStream, Finish, Usage
 from modelplug.errors import (
     AuthenticationError,
     BackendError,

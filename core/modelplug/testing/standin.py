@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from modelplug.attempt import DeltaStream
 from modelplug.call import Call
 from modelplug.client import ProxyLLMClient
+from modelplug.delta import DeltaStream
 from modelplug.factory import standing_in
 from modelplug.request import ModelRequest
 from modelplug.testing.scripted import ScriptedClient

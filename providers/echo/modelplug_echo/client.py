@@ -1,6 +1,7 @@
 """The whole of a provider: what makes the words, and around it a client with one method."""
 
-import asyncio
+from __future__ import annotations
+
 import re
 from collections.abc import AsyncGenerator
 from concurrent.futures import Executor
@@ -19,6 +20,8 @@ async def speak(request: mp.ModelRequest, options: EchoOptions) -> AsyncGenerato
     Raises:
         RuntimeError: it was told to fail.
     """
+    import asyncio  # here: to make a client needs no loop, and should cost nothing
+
     words = re.findall(r"\s*\S+|\s+$", request.question)
     for word in (said := words[: request.max_new_tokens][: options.fail_after]):
         await asyncio.sleep(options.delay)

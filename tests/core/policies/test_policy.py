@@ -32,8 +32,9 @@ from modelplug import (
     TotalTimeoutError,
     WrongUseError,
 )
-from modelplug.attempt import Attempt, DeltaStream, Pieces
+from modelplug.attempt import Attempt
 from modelplug.call import Call
+from modelplug.delta import DeltaStream, Pieces
 from modelplug.opening import Opening
 from modelplug.policies import Breaker, ConcurrencyLimit, Fallback, Policy, Pool, Retry
 from modelplug.policies.rate import LocalGate, RateLimit

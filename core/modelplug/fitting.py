@@ -1,0 +1,154 @@
+"""How a request is made fit for a provider: completed, converted, and refused where it must be."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from modelplug.call import Call
+from modelplug.capabilities import REQUEST_CAPABILITIES, Capabilities
+from modelplug.errors import (
+    BadRequestError,
+    PluginContractError,
+    ProxyLLMError,
+    UnsupportedOptionError,
+)
+from modelplug.messages import (
+    DefaultMessageConverter,
+    MessageConverter,
+    MessageLike,
+    ModelMessage,
+    as_messages,
+)
+from modelplug.opening import Opening
+from modelplug.request import ModelRequest
+from modelplug.trimming import CallConverter
+
+if TYPE_CHECKING:
+    from modelplug.client import ProxyLLMClient, RequestLike
+
+__all__ = ["as_request", "bound", "complete", "converted", "fitting", "plugins_part", "read"]
+
+log = logging.getLogger("modelplug")
+
+
+def read(messages: str | Iterable[MessageLike]) -> Sequence[ModelMessage]:
+    """Messages as values.
+
+    Raises:
+        BadRequestError: they can't be read as messages.
+    """
+    try:
+        return as_messages(messages)
+    except (TypeError, ValueError) as error:
+        fault: ProxyLLMError = BadRequestError(str(error), hint="give a text or messages")
+    raise fault
+
+
+def as_request(request: RequestLike) -> ModelRequest:
+    """The request as a value, with messages.
+
+    Raises:
+        BadRequestError: it has none, or they can't be read.
+    """
+    if not isinstance(request, ModelRequest):
+        request = ModelRequest(messages=read(request))
+    if not request.messages:
+        raise BadRequestError("the request has no messages", hint="give at least a question")
+    return request
+
+
+def complete(request: RequestLike, client: ProxyLLMClient) -> ModelRequest:
+    """The request with its model, the client's defaults, and messages as values.
+
+    Raises:
+        BadRequestError: it has no messages, or they can't be read.
+        ModelNotFoundError: nobody names a model.
+    """
+    asked = as_request(request)
+    if asked.model != (model := client.model_for(asked)):
+        asked = asked.copy(model=model)
+    return asked.with_defaults(client.params.defaults)
+
+
+def converted(
+    request: ModelRequest, converter: MessageConverter | None, client: ProxyLLMClient
+) -> ModelRequest:
+    """The request with its messages as the model can take them, by a converter that is bound."""
+    with plugins_part():
+        metadata = client.metadata(request.model or client.default_model)
+    converter = converter or DefaultMessageConverter()
+    messages = tuple(converter.convert(request.messages, metadata))
+    return request if messages == request.messages else request.copy(messages=messages)
+
+
+def bound(
+    request: ModelRequest,
+    converter: MessageConverter | None,
+    client: ProxyLLMClient,
+    *,
+    warn: Callable[[str], None] = log.warning,
+) -> MessageConverter | None:
+    """The converter for this request alone, if it wants to know more than messages."""
+    if converter is not None and isinstance(converter, CallConverter):
+        return converter.for_request(request, tokenizer=client.proxy_tokenizer, warn=warn)
+    return converter
+
+
+def fitting(
+    request: ModelRequest, call: Call, client: ProxyLLMClient, *, opening: Opening | None = None
+) -> ModelRequest:
+    """A complete request as the provider gets it.
+
+    Raises:
+        UnsupportedOptionError: it asks for what the model can't do.
+        BadRequestError: no message of it is for the model.
+    """
+    converter = opening.converter if opening else None
+    if opening is None or converter is None:
+        request = client.local_convert_message(request)
+    elif opening.converted is None:
+        own = bound(request, converter, client, warn=lambda told: call.note(warning=told))
+        opening.has_own_failure = True  # until it is over
+        request = client.local_convert_message(request, own)
+        opening.has_own_failure = False
+        opening.converted = request.messages
+    else:  # by an attempt before, at another client perhaps
+        request = client.local_convert_message(request.copy(messages=opening.converted))
+    with plugins_part():
+        able = client.capabilities(request.model)
+    return _accepted(request, able, call, backend=client.backend)
+
+
+def _accepted(
+    request: ModelRequest, able: Capabilities, call: Call, *, backend: str | None
+) -> ModelRequest:
+    """The request without what the model can't do, or the refusal that it asks for."""
+    if not request.messages:
+        raise BadRequestError("no message is for the model", hint="give at least a question")
+    refused = [name for name in request.asked_for() if not able.supports(name)]
+    if able["system_role"] == "emulated" and "system_role" in request.asked_for():
+        refused.append("system_role")  # the default converter would have folded it
+    if not refused:
+        return request
+    told = f"{request.model} of {backend} can't do: {', '.join(refused)}"
+    if not set(refused) <= set(REQUEST_CAPABILITIES):
+        raise UnsupportedOptionError(told, hint="leave that out")
+    call.leave_out(request, told)
+    return request.copy(**dict.fromkeys(refused))
+
+
+@contextmanager
+def plugins_part() -> Iterator[None]:
+    """What a plugin raises here, other than errors of ours, is the plugin's fault."""
+    try:
+        yield
+    except ProxyLLMError:
+        raise
+    except Exception as error:  # noqa: BLE001  # whatever a plugin does wrong, it is named so
+        bug = error
+    else:
+        return
+    raise PluginContractError.blame(bug)
