@@ -89,7 +89,9 @@ class Attempt:
             del failure  # the error's traceback holds this frame: no cycle
 
     async def _made(self) -> DeltaStream:
-        return self._make()
+        make = self._make
+        del self._make  # it holds the question
+        return make()
 
     def next(self, *, after_nothing: bool = False) -> Coroutine[object, object, Pieces]:
         """The provider's next pieces, to be awaited.

@@ -61,6 +61,30 @@ class Clock:
         attempt: which attempt is under way, from 1 on.
     """
 
+    __slots__ = (
+        "_begun",
+        "_cancels",
+        "_cause",
+        "_deadline",
+        "_expires",
+        "_guarded",
+        "_has_progressed",
+        "_is_cut",
+        "_limit",
+        "_own_cancels",
+        "_phase",
+        "_queue_limit",
+        "_started",
+        "_task",
+        "_thread",
+        "_timeouts",
+        "_timer",
+        "abort",
+        "attempt",
+        "cut_by",
+        "loop",
+    )
+
     def __init__(self) -> None:
         self.abort: Callable[[], None] | None = None
         self.cut_by: ProxyLLMError | None = None
@@ -236,6 +260,12 @@ class Clock:
             return  # a report from a thread that its abort hasn't reached yet
         if _ORDER.index(phase) < _ORDER.index(self._phase):
             return  # a report from another thread that the answer has overtaken
+        if phase == "connecting" and self._phase == "start":
+            self._phase = phase
+            # Not before all have had their turn that begin in this one: with thousands of calls
+            # that is seconds, in which no service's answer would be looked at.
+            self.loop.call_soon(self._connects, self.attempt)
+            return
         self._phase = phase
         limits, now = self._timeouts, self.loop.time()
         opened = _after(self._begun, limits.open), _OPEN
@@ -247,6 +277,13 @@ class Clock:
             self._expire((_after(now, limits.first_delta), _FIRST_DELTA))
         if self._task is not None:
             self._arm()
+
+    def _connects(self, attempt: int) -> None:
+        """The clocks of connecting, and of opening, begin; what was before was no service."""
+        if attempt == self.attempt and not self._is_cut:
+            self._begun = self.loop.time()
+            if self._phase in ("connecting", "open"):
+                self._enter(self._phase)
 
     def _expire(self, *limits: tuple[float | None, _Limit]) -> None:
         """Have the wait end at the deadline, or at the nearest of some moments before it."""

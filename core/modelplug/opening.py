@@ -66,6 +66,24 @@ class Opening:
         is_last_resort: whether nobody else would be asked if this attempt failed.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_is_told",
+        "_since",
+        "answer",
+        "attempts",
+        "begun",
+        "blocking",
+        "call",
+        "clock",
+        "converted",
+        "converter",
+        "has_own_failure",
+        "is_last_resort",
+        "request_id",
+        "stream",
+    )
+
     def __init__(
         self,
         stream: Waiting,

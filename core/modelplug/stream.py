@@ -291,8 +291,10 @@ class ModelStream:
         clock.abort = opening.abort
         if self._cut_by is not None:
             raise self._cut_by
+        begin = self._open
+        del self._open  # it holds the question
         try:
-            attempt = await self._open(opening)
+            attempt = await begin(opening)
         except BaseException:
             self._attempt = opening.begun  # which a policy had, and failed to hand on
             raise

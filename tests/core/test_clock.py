@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -14,8 +15,10 @@ from modelplug import (
     ConnectTimeoutError,
     DeadlineError,
     Delta,
+    Finish,
     FirstDeltaTimeoutError,
     IdleTimeoutError,
+    LifecycleError,
     ModelRequest,
     QueueTimeoutError,
     Timeouts,
@@ -24,7 +27,7 @@ from modelplug import (
 from modelplug.attempt import under
 from modelplug.clock import Clock
 from tests.support.scripted import AsyncScripted
-from tests.support.virtual import run_virtually
+from tests.support.virtual import VirtualLoop, run_virtually
 
 LIMITS = Timeouts(connect=5, open=10, first_delta=60, idle=30, total=600)
 
@@ -64,6 +67,17 @@ async def failure_of(
         pytest.param((("connecting", 99),), [], 5, ConnectTimeoutError, id="connecting"),
         pytest.param((("connecting", 4), ("open", 99)), [], 10, ConnectTimeoutError, id="opening"),
         pytest.param(
+            (("start", 20), ("connecting", 99)), [], 25, ConnectTimeoutError, id="after-a-queue"
+        ),
+        pytest.param(
+            (("start", 20), ("connecting", 4), ("open", 99)),
+            [],
+            30,
+            ConnectTimeoutError,
+            id="opening-after-a-queue",
+        ),
+        pytest.param((("start", 99),), [], 60, FirstDeltaTimeoutError, id="in-a-queue"),
+        pytest.param(
             (("connecting", 4), ("open", 4), ("sent", 99)),
             [],
             68,
@@ -92,6 +106,60 @@ def test_each_phase_has_its_own_limit(
     when, failure = run_virtually(failure_of(client))
     assert error is type(failure)
     assert at == pytest.approx(when)
+
+
+class Crowded(AsyncScripted):
+    """A provider whose loop is busy with others' calls as soon as it begins to connect."""
+
+    busy, connecting = 20.0, 0.0
+
+    async def stream_deltas(self, request: ModelRequest, call: Call):  # type: ignore[no-untyped-def]  # noqa: ANN201  # as the base
+        """Connect, and answer."""
+        call.reached("connecting")
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        loop.clock.waited += self.busy  # in this turn of the loop
+        await asyncio.sleep(self.connecting)
+        call.reached("open")
+        async for piece in super().stream_deltas(request, call):
+            yield piece
+
+
+def test_what_the_loop_does_besides_is_no_slow_connecting() -> None:
+    """Calls that begin in the same turn cost none of them its time: the clock has waited."""
+    client = Crowded(Delta("a"), Finish())
+    client.connecting = 4.0
+    output = run_virtually(client.generate(ModelRequest(messages="hi", timeout=LIMITS)))
+    assert output.text == "a"
+
+
+def test_after_that_connecting_has_its_limit() -> None:
+    """It begins with the loop's next turn, and opening with it."""
+    client = Crowded()
+    client.connecting = 99.0
+    when, failure = run_virtually(failure_of(client))
+    assert ConnectTimeoutError is type(failure)
+    assert pytest.approx(25) == when
+
+
+def test_a_call_that_is_cut_before_that_is_still_cancelled_again() -> None:
+    """What connects no more has no limit for it, which would take the clean-up's place."""
+
+    async def main() -> list[float]:
+        loop, ended = asyncio.get_running_loop(), []
+        clock = Clock()
+        clock.start(Timeouts(connect=0.1))
+        clock.begin_wait()
+        clock.enter("connecting")
+        clock.cut(LifecycleError("closed"))
+        for _ in range(2):
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(5)
+            ended.append(loop.time())
+        clock.end_wait()
+        return ended
+
+    assert run_virtually(main()) == [0, 1]
 
 
 def test_total_ends_a_slow_drip() -> None:

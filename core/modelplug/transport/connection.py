@@ -13,8 +13,9 @@ import threading
 import weakref
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
+from functools import partial
 from ssl import SSLContext
-from types import TracebackType
+from types import MethodType, TracebackType
 from typing import Generic, TypeVar, TypeVarTuple, cast
 
 from modelplug.call import Call
@@ -40,8 +41,9 @@ class _Shared(threading.local):
     """What the connections of one thread read into. Pages that are never used cost nothing."""
 
     def __init__(self) -> None:
-        # A view: asyncio's TLS fills it in slices, and those of a bytearray are copies.
-        self.buffer = memoryview(bytearray(_TLS_BUFFER))
+        # Views: asyncio's TLS fills them in slices, and those of a bytearray are copies.
+        self.tls_buffer = memoryview(bytearray(_TLS_BUFFER))
+        self.buffer = self.tls_buffer[:_BUFFER]
 
 
 _shared = _Shared()
@@ -53,6 +55,8 @@ class Home:
     Attributes:
         loop: the running one when this was made.
     """
+
+    __slots__ = ("_process", "_thread", "loop")
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
@@ -81,6 +85,20 @@ class Connection(asyncio.BufferedProtocol):
         endpoint: what it is to be connected to.
     """
 
+    __slots__ = (
+        "__weakref__",
+        "_buffer",
+        "_endpoint",
+        "_home",
+        "_is_backed_up",
+        "_is_cut",
+        "_is_paused",
+        "_socket",
+        "_transport",
+        "_unreported",
+        "_waiter",
+    )
+
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._home = Home()
@@ -88,7 +106,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport: asyncio.Transport | None = None
         self._is_cut = False
         self._unreported: Call | None = None
-        self._buffer = receive_buffer(self._home.loop, _TLS_BUFFER if endpoint.secure else _BUFFER)
+        self._buffer = receive_buffer(self._home.loop, secure=endpoint.secure)
         self._is_paused = False
         self._is_backed_up = False
         self._waiter: asyncio.Future[None] | None = None
@@ -116,7 +134,8 @@ class Connection(asyncio.BufferedProtocol):
         self._report()
 
     async def _connect(self, call: Call, *, tls: SSLContext | None) -> None:
-        """Dial, unless that is done or not wanted any more; the call learns of ``open``."""
+        """Dial, unless that is done or not wanted any more; the call learns of both phases."""
+        call.reached("connecting")
         if self._transport is None and not self._is_cut:
             timeout = call.timeouts.connect
             self._socket = await dial(self._endpoint, self, tls=tls, timeout=timeout)
@@ -187,6 +206,8 @@ class Opened(AbstractAsyncContextManager[T], Generic[T]):
         leave: lets go of it, also where ``opening`` fails.
     """
 
+    __slots__ = ("_leave", "_opened", "_opening")
+
     def __init__(
         self, opened: T, opening: Callable[[], Awaitable[None]], leave: Callable[[], None]
     ) -> None:
@@ -220,16 +241,18 @@ def weakly(method: Callable[[*Ts], None], *args: *Ts) -> Callable[[], None]:
         method: bound to something that may be gone when it is called.
         args: for it.
     """
-    reference = weakref.WeakMethod(method)
-
-    def run() -> None:
-        if (alive := reference()) is not None:
-            alive(*args)
-
-    return run
+    # No WeakMethod: each has closures of its own, half a KiB for each stream that is open.
+    bound = cast(MethodType, method)
+    return partial(_call_alive, weakref.ref(bound.__self__), bound.__func__, *args)
 
 
-def receive_buffer(loop: asyncio.AbstractEventLoop, size: int) -> memoryview:
+def _call_alive(owner: weakref.ref[object], function: Callable[..., None], *args: object) -> None:
+    if (alive := owner()) is not None:
+        function(alive, *args)
+
+
+def receive_buffer(loop: asyncio.AbstractEventLoop, *, secure: bool) -> memoryview:
     """Shared where a loop fills it and calls us in one go; Windows' Proactor does not."""
-    at_once = isinstance(loop, asyncio.SelectorEventLoop) or "uvloop" in type(loop).__module__
-    return _shared.buffer[:size] if at_once else memoryview(bytearray(size))
+    if isinstance(loop, asyncio.SelectorEventLoop) or "uvloop" in type(loop).__module__:
+        return _shared.tls_buffer if secure else _shared.buffer
+    return memoryview(bytearray(_TLS_BUFFER if secure else _BUFFER))

@@ -28,14 +28,12 @@ from modelplug.transport.addresses import is_public
 from modelplug.transport.endpoint import Endpoint
 from modelplug.transport.faults import connecting_failed
 from modelplug.transport.tls import warm_tls_context
+from modelplug.transport.tlsprotocol import TLS_SHUTDOWN, secured
 
 __all__ = ["dial"]
 
 _STAGGER = 0.25
 """Seconds that an address has to itself before the next is tried beside it (RFC 8305)."""
-
-_TLS_SHUTDOWN = 0.1
-"""Seconds for the polite end of TLS, should anything ever close instead of abort."""
 
 _Address: TypeAlias = tuple[int, int, int, str, Any]
 """As getaddrinfo gives it: family, type, protocol, canonical name, the socket's address."""
@@ -80,18 +78,21 @@ async def dial(
         addresses = await _addresses(endpoint.host, endpoint.port)
         if endpoint.public_only:
             _check(addresses, endpoint)
+        if isinstance(loop, asyncio.BaseEventLoop):
+            connection = await _connected(addresses)
+            if context is None:
+                await loop.create_connection(lambda: protocol, sock=connection)
+            else:
+                await secured(connection, protocol, context, host=endpoint.host, timeout=timeout)
+            return connection
         connect: _Connect = partial(
             loop.create_connection,
             lambda: protocol,
             ssl=context,
             server_hostname=endpoint.host if context else None,
             ssl_handshake_timeout=timeout if context else None,
-            ssl_shutdown_timeout=_TLS_SHUTDOWN if context else None,
+            ssl_shutdown_timeout=TLS_SHUTDOWN if context else None,
         )
-        if isinstance(loop, asyncio.BaseEventLoop):
-            connection = await _connected(addresses)
-            await connect(sock=connection)
-            return connection
         await _in_turn(addresses, connect)
     except OSError as error:
         fault = connecting_failed(error, endpoint)

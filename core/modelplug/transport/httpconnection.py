@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+from contextlib import nullcontext
 from functools import partial
 from ssl import SSLContext
 from typing import Protocol
@@ -15,6 +16,7 @@ from modelplug.call import Call
 from modelplug.errors import WrongUseError
 from modelplug.transport.connection import Connection, weakly
 from modelplug.transport.endpoint import Endpoint
+from modelplug.transport.gate import gate_to
 from modelplug.transport.httpparser import ResponseParser
 from modelplug.transport.httprequest import HttpRequest
 
@@ -93,9 +95,9 @@ class HttpConnection(Connection):
         self._parser = parser
         self._unread = 0
         self._set_timer(None)
-        call.reached("connecting")
         call.on_abort(weakly(self.abort, parser))
-        await self._connect(call, tls=tls)
+        async with gate_to(self._endpoint) if self._transport is None else nullcontext():
+            await self._connect(call, tls=tls)
 
     def ask(self, request: HttpRequest, call: Call) -> None:
         """Send the request; the call learns of ``sent``.

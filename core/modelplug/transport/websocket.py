@@ -29,6 +29,7 @@ from modelplug.errors import ConnectionLostError, ProxyLLMError, WrongUseError
 from modelplug.secrets import Secret
 from modelplug.transport.connection import Connection, Opened, weakly
 from modelplug.transport.endpoint import Endpoint
+from modelplug.transport.gate import gate_to
 from modelplug.transport.handshake import REFUSAL_SECONDS, Refusal
 from modelplug.transport.wire import Wire
 
@@ -80,6 +81,8 @@ class WebSocket(Connection):
     It belongs to one event loop: only ``abort`` may be called from elsewhere.
     """
 
+    __slots__ = ("_call", "_is_giving_up", "_is_opening", "_unread", "_wire")
+
     def __init__(self, endpoint: Endpoint, call: Call, wire: Wire) -> None:
         super().__init__(endpoint)
         self._call = call
@@ -112,8 +115,8 @@ class WebSocket(Connection):
         """
         if self._transport is None:
             return
-        for data in self._wire.text(message.encode() if isinstance(message, str) else message):
-            self._transport.write(data)
+        data = message.encode() if isinstance(message, str) else message
+        self._transport.write(self._wire.text(data))
         self._wrote(self._call)
 
     async def take(self) -> list[bytes]:
@@ -152,13 +155,14 @@ class WebSocket(Connection):
         call = self._call
         if query:
             call.conceal(query)
-        call.reached("connecting")
         call.on_abort(weakly(self.abort))
-        await self._connect(call, tls=tls)
-        if self._transport is not None:
-            self._transport.write(self._wire.request(query))
-        while not self._wire.is_open and not self._wire.has_ended:
-            await self._news()
+        async with gate_to(self._endpoint):
+            await self._connect(call, tls=tls)
+            if self._transport is not None:
+                self._transport.write(self._wire.request(query))
+            # Until then the server may not even have accepted the connection.
+            while not self._wire.is_open and not self._wire.has_ended:
+                await self._news()
         self._is_opening = False
         if not self._wire.is_open:
             raise self._failure()

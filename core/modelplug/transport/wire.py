@@ -2,6 +2,11 @@
 
 The frames and their rules are websockets' own. What is added: the handshake's refusals, the
 messages put together, and one error for each way to end badly.
+
+Most of what a connection lives through is a plain yes, which ``upgrade`` reads, and plain text,
+which ``PlainFrames`` cuts out. So the library's protocol is made where there is something for it,
+and let go of with the handshake, all of which it would keep: that is 3 KiB less for each stream
+that is open.
 """
 
 from __future__ import annotations
@@ -28,9 +33,9 @@ from modelplug.transport.handshake import (
     Refusal,
     misunderstanding,
     refused,
-    request_bytes,
 )
 from modelplug.transport.plainframes import PlainFrames
+from modelplug.transport.upgrade import agrees, asking, generate_key
 
 try:
     from websockets.client import ClientProtocol
@@ -79,6 +84,25 @@ class Wire:
         close_code, close_reason: of the server's close frame.
     """
 
+    __slots__ = (
+        "_answer",
+        "_endpoint",
+        "_fault",
+        "_fragments",
+        "_key",
+        "_max_size",
+        "_on_refusal",
+        "_parting",
+        "_plain",
+        "_protocol",
+        "_scrub",
+        "close_code",
+        "close_reason",
+        "has_ended",
+        "is_open",
+        "messages",
+    )
+
     def __init__(
         self,
         endpoint: Endpoint,
@@ -97,32 +121,38 @@ class Wire:
         self._on_refusal = on_refusal or partial(
             refused, endpoint=endpoint, instead_of="a WebSocket"
         )
-        # Never the query: the library keeps what it is given, in objects with telling reprs.
-        uri = WebSocketURI(endpoint.secure, endpoint.host, endpoint.port, endpoint.path, "")
-        self._protocol = ClientProtocol(uri, max_size=max_size, logger=_SILENT)
+        self._max_size = max_size
+        self._key = generate_key()
+        self._protocol: ClientProtocol | None = None
         self._plain: PlainFrames | None = PlainFrames(max_size=max_size)
         self._answer = Answer()
         self._fragments: list[bytes] = []
+        self._parting: list[bytes] = []
         self._fault: Callable[[], ProxyLLMError] | None = None
 
     def request(self, query: Secret) -> bytes:
         """What begins the handshake."""
-        return request_bytes(self._protocol.connect(), query)
+        return asking(self._endpoint, query, key=self._key)
 
-    def text(self, message: bytes) -> list[bytes]:
+    def text(self, message: bytes) -> bytes:
         """A text message as it is to be written."""
-        self._protocol.send_text(message)
-        return self._protocol.data_to_send()
+        return Frame(Opcode.TEXT, message).serialize(mask=True)
 
     def answers(self) -> list[bytes]:
         """What is to be written without having been asked for: pongs and close frames."""
-        return [data for data in self._protocol.data_to_send() if data]
+        answers, self._parting = self._parting, []
+        if self._protocol is not None:
+            answers += filter(None, self._protocol.data_to_send())
+        return answers
 
     def feed(self, received: bytes) -> None:
         """Take the next bytes."""
         if not self.is_open:
             head, received = self._answer.feed(received)
-            self._parse(head)
+            if self._protocol is None and agrees(head, key=self._key):
+                self._agreed()
+            else:
+                self._parse(head)
         if received and self.is_open and self._plain is not None and not self.has_ended:
             received = self._plain.cut(received, self.messages)
             if received:
@@ -135,13 +165,15 @@ class Wire:
         if self._plain is not None and (rest := self._plain.rest()):
             self._plain = None
             self._parse(rest)
-        self._protocol.receive_eof()
-        self._advance(at_eof=True)
+        protocol = self._library()
+        protocol.receive_eof()
+        self._advance(protocol, at_eof=True)
 
     def finish(self) -> None:
         """End it well, with a close frame for ``answers``."""
         if not self.has_ended:
-            self._protocol.send_close(CloseCode.NORMAL_CLOSURE)
+            close = Close(CloseCode.NORMAL_CLOSURE, "").serialize()
+            self._parting.append(Frame(Opcode.CLOSE, close).serialize(mask=True))
             self._end(None)
 
     def lose(self, error: Exception | None) -> None:
@@ -167,15 +199,34 @@ class Wire:
         """A new error for how it ended; None if it ended well, or hasn't."""
         return None if self._fault is None else self._fault()
 
-    def _parse(self, received: bytes) -> None:
-        self._protocol.receive_data(received)
-        self._advance()
+    def _library(self) -> ClientProtocol:
+        """The library's protocol; made where there is none, for the state that this is in."""
+        if self._protocol is None:
+            where = self._endpoint
+            # Never the query: the library keeps what it is given, in objects with telling reprs.
+            uri = WebSocketURI(where.secure, where.host, where.port, where.path, "")
+            state = State.OPEN if self.is_open else State.CONNECTING
+            self._protocol = ClientProtocol(
+                uri, state=state, max_size=self._max_size, logger=_SILENT
+            )
+            self._protocol.key = self._key  # which the answer has to prove that it knows
+        return self._protocol
 
-    def _advance(self, *, at_eof: bool = False) -> None:
+    def _agreed(self) -> None:
+        self.is_open = True
+        self._protocol = None
+        del self._answer, self._on_refusal  # which are for the handshake alone
+
+    def _parse(self, received: bytes) -> None:
+        protocol = self._library()
+        protocol.receive_data(received)
+        self._advance(protocol)
+
+    def _advance(self, protocol: ClientProtocol, *, at_eof: bool = False) -> None:
         if not self.is_open:
-            self._judge(at_eof=at_eof)
+            self._judge(protocol, at_eof=at_eof)
         messages = self.messages
-        for event in self._protocol.events_received():
+        for event in protocol.events_received():
             if self.has_ended:
                 return
             if not isinstance(event, Frame):
@@ -183,16 +234,16 @@ class Wire:
             if event.opcode is Opcode.TEXT and event.fin:
                 messages.append(bytes(event.data))
             else:
-                self._receive(event)
+                self._receive(event, protocol)
         # Frames that came before the one that broke a rule are among the events above.
-        if self._protocol.parser_exc is not None:
-            self._end(self._violation(self._protocol.parser_exc))
+        if protocol.parser_exc is not None:
+            self._end(self._violation(protocol.parser_exc))
 
-    def _judge(self, *, at_eof: bool) -> None:
+    def _judge(self, protocol: ClientProtocol, *, at_eof: bool) -> None:
         """End the handshake if the answer is complete, well or badly."""
-        error = self._protocol.handshake_exc
-        if error is None and self._protocol.state is not State.CONNECTING:
-            self.is_open = True
+        error = protocol.handshake_exc
+        if error is None and protocol.state is not State.CONNECTING:
+            self._agreed()
         elif self._answer.is_enough or (at_eof and self._answer.may_be_http):
             self.lose(None)
         elif error is not None:
@@ -209,7 +260,7 @@ class Wire:
     def _lost(self, error: Exception | None) -> Callable[[], ProxyLLMError]:
         return partial(ConnectionLostError, lost(error, self._endpoint))
 
-    def _receive(self, frame: Frame) -> None:
+    def _receive(self, frame: Frame, protocol: ClientProtocol) -> None:
         """Any frame but a whole text message; the protocol has answered the pings."""
         if frame.opcode is Opcode.CLOSE:
             close = Close.parse(frame.data)
@@ -217,7 +268,7 @@ class Wire:
             self.close_reason = printable(self._scrub(close.reason), limit=_REASON_LIMIT)
             self._end(None)
         elif frame.opcode is Opcode.BINARY:
-            self._protocol.fail(CloseCode.UNSUPPORTED_DATA)
+            protocol.fail(CloseCode.UNSUPPORTED_DATA)
             self._end(partial(SchemaError, f"{self._endpoint} sent a binary message"))
         elif frame.opcode in (Opcode.TEXT, Opcode.CONT):
             self._fragments.append(bytes(frame.data))
@@ -225,7 +276,7 @@ class Wire:
                 self.messages.append(b"".join(self._fragments))
                 self._fragments.clear()
             elif len(self._fragments) >= _MOST_FRAGMENTS:
-                self._protocol.fail(CloseCode.MESSAGE_TOO_BIG)
+                protocol.fail(CloseCode.MESSAGE_TOO_BIG)
                 wrong = f"{self._endpoint} sent a message in more than {_MOST_FRAGMENTS} pieces"
                 self._end(partial(TooLargeError, wrong))
 

@@ -20,10 +20,12 @@ ENDPOINT = Endpoint(scheme="https", host="127.0.0.1", port=443, path="/v1")
 async def test_connections_of_a_loop_share_a_buffer() -> None:
     """Where the loop fills it and calls at once; any other loop gets one for each."""
     here = asyncio.get_running_loop()
-    assert receive_buffer(here, 8).obj is receive_buffer(here, 8).obj
+    assert receive_buffer(here, secure=False) is receive_buffer(here, secure=False)
     other = cast(asyncio.AbstractEventLoop, object())
-    assert receive_buffer(other, 8).obj is not receive_buffer(other, 8).obj
-    assert len(receive_buffer(here, 8)) == len(receive_buffer(other, 8)) == 8
+    assert receive_buffer(other, secure=False).obj is not receive_buffer(other, secure=False).obj
+    for secure in (False, True):
+        sizes = {len(receive_buffer(loop, secure=secure)) for loop in (here, other)}
+        assert len(sizes) == 1
 
 
 async def test_over_tls_a_buffer_holds_all_that_asyncio_gives_at_the_end() -> None:

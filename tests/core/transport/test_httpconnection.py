@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import AsyncExitStack
 
 import pytest
 
 from modelplug.call import Call
 from modelplug.errors import ConnectionLostError
 from modelplug.transport import Endpoint, httpparser
+from modelplug.transport.gate import AT_ONCE, gate_to
 from modelplug.transport.httpconnection import HttpConnection
 from modelplug.transport.httpparser import ResponseParser
 from modelplug.transport.httprequest import HttpRequest
@@ -100,6 +102,20 @@ async def exchange() -> Exchange:
     made = Exchange()
     await made.ask()
     return made
+
+
+async def test_only_one_that_has_to_connect_waits_for_its_turn() -> None:
+    """While as many as may be connect to a place, those that are open go on there."""
+    made, new, call = Exchange(), HttpConnection(ENDPOINT, RecordingOwner()), Call()
+    async with AsyncExitStack() as inside:
+        for _ in range(AT_ONCE):
+            await inside.enter_async_context(gate_to(ENDPOINT))
+        await made.ask()
+        waiting = asyncio.ensure_future(new.open(ResponseParser(ENDPOINT), call))
+        await turns(5)
+        assert (made.call.phase, call.phase) == ("sent", "start")
+        waiting.cancel()
+        await asyncio.wait([waiting])
 
 
 async def test_a_request_goes_out_at_once(exchange: Exchange) -> None:

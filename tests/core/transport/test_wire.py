@@ -13,6 +13,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
@@ -29,6 +30,7 @@ from modelplug.errors import (
 )
 from modelplug.secrets import Secret
 from modelplug.transport import Endpoint
+from modelplug.transport.handshake import Answer
 from modelplug.transport.wire import Wire
 from tests.core.transport.peers import (
     BINARY,
@@ -89,7 +91,7 @@ def test_a_server_of_the_library_agrees() -> None:
     server.send_response(server.accept(request))  # type: ignore[arg-type]
     wire.feed(b"".join(server.data_to_send()))
     assert (wire.is_open, wire.has_ended) == (True, False)
-    server.receive_data(b"".join(wire.text(b"hello")))
+    server.receive_data(wire.text(b"hello"))
     assert server.events_received() == [Frame(Opcode.TEXT, bytearray(b"hello"))]
 
 
@@ -310,6 +312,19 @@ def test_an_endless_refusal_is_cut(body: bytes) -> None:
     error = wire.failure()
     assert isinstance(error, HandshakeError)
     assert error.status == 500
+
+
+def test_what_the_handshake_needed_is_let_go_of() -> None:
+    """The library's protocol is there for what is no plain text, and the answer for nothing."""
+    wire = wire_to()
+    usual = agreement(wire.request(Secret()).decode())
+    wire.feed(usual[:-2] + b"X-Odd:\r\n\r\n")  # which the library has to read
+    wire.feed(frame(b"a"))
+    kept = gc.get_referents(wire)
+    assert (wire.is_open, wire.messages) == (True, [b"a"])
+    assert not any(isinstance(each, (ClientProtocol, Answer)) for each in kept)
+    wire.feed(frame(b"?", opcode=PING))
+    assert any(isinstance(each, ClientProtocol) for each in gc.get_referents(wire))
 
 
 def test_the_first_end_counts() -> None:

@@ -1,0 +1,126 @@
+"""How many connections to one place are opened at once."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+from contextlib import AsyncExitStack
+
+import pytest
+
+from modelplug.call import Call
+from modelplug.errors import ConnectionLostError
+from modelplug.transport import Endpoint
+from modelplug.transport.gate import AT_ONCE, gate_to
+from modelplug.transport.websocket import WebSocket, connect
+from tests.core.transport.peers import Peer, accept, silence, until
+
+PLACE = Endpoint(scheme="ws", host="127.0.0.1", port=80)
+
+
+async def opened(call: Call, endpoint: Endpoint, rooms: AsyncExitStack) -> WebSocket:
+    """A WebSocket that stays open until the stack is left."""
+    return await rooms.enter_async_context(connect(endpoint, call=call))
+
+
+async def test_the_next_gets_in_when_one_leaves_in_the_order_of_coming() -> None:
+    """So many are in at once, and nobody overtakes."""
+    async with AsyncExitStack() as inside:
+        for _ in range(AT_ONCE):
+            await inside.enter_async_context(gate_to(PLACE))
+        entered: list[int] = []
+
+        async def enter(number: int) -> None:
+            async with gate_to(PLACE):
+                entered.append(number)
+
+        waiting = [asyncio.ensure_future(enter(number)) for number in range(3)]
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert entered == []
+    await asyncio.gather(*waiting)
+    assert entered == [0, 1, 2]
+
+
+async def test_a_place_that_is_full_keeps_nobody_from_another() -> None:
+    """The gate is that of a host's port; paths and schemes share it."""
+    async with AsyncExitStack() as inside:
+        for _ in range(AT_ONCE):
+            await inside.enter_async_context(gate_to(PLACE))
+        full = gate_to(PLACE.with_path("/other")).locked()
+        other = gate_to(Endpoint(scheme="ws", host="127.0.0.1", port=81)).locked()
+    assert (full, other) == (True, False)
+
+
+async def test_a_gate_that_nobody_uses_is_forgotten() -> None:
+    """No list of all places ever connected to is kept, and no event loop by it."""
+    gate = weakref.ref(gate_to(PLACE))
+    gc.collect()
+    assert gate() is None
+
+
+def test_each_loop_has_a_gate_of_its_own() -> None:
+    """What one loop's calls wait for is no other loop's business."""
+
+    async def fill(inside: AsyncExitStack) -> bool:
+        was_full = gate_to(PLACE).locked()
+        for _ in range(AT_ONCE):
+            await inside.enter_async_context(gate_to(PLACE))
+        return was_full
+
+    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
+    rooms = [AsyncExitStack(), AsyncExitStack()]
+    try:
+        full = [
+            loop.run_until_complete(fill(room))
+            for loop, room in zip((first, second), rooms, strict=True)
+        ]
+        assert full == [False, False]
+    finally:
+        for loop, room in zip((first, second), rooms, strict=True):
+            loop.run_until_complete(room.aclose())
+            loop.close()
+
+
+async def test_a_handshake_holds_its_place_until_it_is_answered() -> None:
+    """The call behind isn't connecting yet, so no clock of connecting runs for it."""
+    answer = asyncio.Event()
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await answer.wait()
+        await accept(reader, writer)
+        await silence(reader, writer)
+
+    async with Peer(slow) as peer, AsyncExitStack() as rooms:
+        calls = [Call() for _ in range(AT_ONCE + 1)]
+        opening = [asyncio.ensure_future(opened(call, peer.endpoint, rooms)) for call in calls]
+        await until(lambda: {"open"} == {call.phase for call in calls[:AT_ONCE]})
+        assert calls[-1].phase == "start"
+        answer.set()
+        await asyncio.gather(*opening)
+        assert {"open"} == {call.phase for call in calls}
+
+
+async def test_one_that_is_aborted_or_cancelled_while_it_waits_connects_nowhere() -> None:
+    """It leaves its place in the queue to the next."""
+    async with Peer(silence) as peer, AsyncExitStack() as inside:
+        for _ in range(AT_ONCE):
+            await inside.enter_async_context(gate_to(peer.endpoint))
+        aborted, cancelled = Call(), Call()
+        rooms = await inside.enter_async_context(AsyncExitStack())
+        waiting = [
+            asyncio.ensure_future(opened(call, peer.endpoint, rooms))
+            for call in (aborted, cancelled)
+        ]
+        for _ in range(5):
+            await asyncio.sleep(0)
+        aborted.abort()
+        waiting[1].cancel()
+        await inside.aclose()
+        with pytest.raises(ConnectionLostError):
+            await waiting[0]
+        with pytest.raises(asyncio.CancelledError):
+            await waiting[1]
+        assert peer.connections == 0
+        assert not gate_to(peer.endpoint).locked()
