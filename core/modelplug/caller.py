@@ -94,7 +94,7 @@ class Caller:
         self._check()
         asked = complete(request, self._client)
         call = self._call(asked, opening)
-        asked = fitting(asked, call, self._client, opening=opening).detached()
+        asked = fitting(asked, call, self._client, opening=opening)
         opening.begin(call)
         source = partial(self._source, asked, call, blocking=blocking)
         attempt = Attempt(call, source, opening.clock)

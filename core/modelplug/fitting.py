@@ -61,16 +61,14 @@ def as_request(request: RequestLike) -> ModelRequest:
 
 
 def complete(request: RequestLike, client: ProxyLLMClient) -> ModelRequest:
-    """The request with its model, the client's defaults, and messages as values.
+    """The request with its model and the client's defaults, and nothing that anybody else holds.
 
     Raises:
         BadRequestError: it has no messages, or they can't be read.
         ModelNotFoundError: nobody names a model.
     """
     asked = as_request(request)
-    if asked.model != (model := client.model_for(asked)):
-        asked = asked.copy(model=model)
-    return asked.with_defaults(client.params.defaults)
+    return asked.with_defaults(client.params.defaults).detached(model=client.model_for(asked))
 
 
 def converted(
@@ -115,8 +113,9 @@ def fitting(
         request = client.local_convert_message(request, own)
         opening.has_own_failure = False
         opening.converted = request.messages
+        request = request.detached()  # the next attempt gets them as they were
     else:  # by an attempt before, at another client perhaps
-        request = client.local_convert_message(request.copy(messages=opening.converted))
+        request = client.local_convert_message(request.detached(messages=opening.converted))
     with plugins_part():
         able = client.capabilities(request.model)
     return _accepted(request, able, call, backend=client.backend)

@@ -184,8 +184,8 @@ class ModelRequest:
         """
         return replace(self, **changes)  # type: ignore[arg-type]  # loose parts
 
-    def detached(self) -> ModelRequest:
-        """The same request, with lists and mappings of its own: a plugin may write into them."""
+    def detached(self, **changes: object) -> ModelRequest:
+        """As ``copy``, with lists and mappings of its own: a plugin may write into them."""
         messages = tuple(
             message
             if isinstance(message.content, str)
@@ -193,11 +193,12 @@ class ModelRequest:
             for message in self.messages
         )
         loose = {name: getattr(self, name) for name in _LOOSE}
-        return self.copy(
-            messages=messages,
-            context=replace(self.context, extra=_own(self.context.extra)),
+        own: dict[str, object] = {
+            "messages": messages,
+            "context": replace(self.context, extra=_own(self.context.extra)),
             **{name: _own(value) for name, value in loose.items() if value is not None},
-        )
+        }
+        return self.copy(**{**own, **changes})
 
     def with_defaults(self, defaults: Mapping[str, object]) -> ModelRequest:
         """The request with ``defaults`` for those fields that it leaves unset."""

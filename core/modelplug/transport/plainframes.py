@@ -8,10 +8,13 @@ goes to the library, for good: rules are its business, and so is whatever breaks
 
 from __future__ import annotations
 
-__all__ = ["PlainFrames"]
+__all__ = ["PlainFrames", "farewell"]
 
 _TEXT = 0x81
 """The first byte of a text message in one frame (RFC 6455, section 5.2)."""
+
+_CLOSE = 0x88
+"""The same of a close frame."""
 
 _LONG = 126
 """In the second byte: the length is in the next two. Below, it is the length itself."""
@@ -61,3 +64,11 @@ class PlainFrames:
     def rest(self) -> bytes:
         """The beginning of a frame that hasn't come whole."""
         return self._rest
+
+
+def farewell(received: bytes) -> bytes | None:
+    """What a close frame holds, if ``received`` begins with a whole one; None for anything else."""
+    if len(received) < 2 or received[0] != _CLOSE or received[1] >= _LONG:
+        return None
+    end = 2 + received[1]
+    return received[2:end] if len(received) >= end else None

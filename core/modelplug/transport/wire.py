@@ -34,12 +34,13 @@ from modelplug.transport.handshake import (
     misunderstanding,
     refused,
 )
-from modelplug.transport.plainframes import PlainFrames
+from modelplug.transport.plainframes import PlainFrames, farewell
 from modelplug.transport.upgrade import agrees, asking, generate_key
 
 try:
     from websockets.client import ClientProtocol
     from websockets.exceptions import PayloadTooBig
+    from websockets.exceptions import ProtocolError as BrokenRuleError
     from websockets.frames import Close, CloseCode, Frame, Opcode
     from websockets.protocol import State
     from websockets.uri import WebSocketURI
@@ -157,6 +158,8 @@ class Wire:
             received = self._plain.cut(received, self.messages)
             if received:
                 self._plain = None
+                if self._is_farewell(received):
+                    return
         if received:
             self._parse(received)
 
@@ -178,7 +181,8 @@ class Wire:
 
     def lose(self, error: Exception | None) -> None:
         """The connection was cut, by ``error`` or for no reason that is known."""
-        self._end(self._refusal() or self._lost(error))
+        if not self.has_ended:
+            self._end(self._refusal() or self._lost(error))
 
     def cut(self) -> None:
         """The connection is going to be cut from this side."""
@@ -216,6 +220,27 @@ class Wire:
         self.is_open = True
         self._protocol = None
         del self._answer, self._on_refusal  # which are for the handshake alone
+
+    def _is_farewell(self, received: bytes) -> bool:
+        """End it well if the server says so, plainly, as it does behind most answers.
+
+        That is a tenth less for a whole request than with the library's protocol.
+        """
+        told = farewell(received)
+        try:
+            close = None if told is None else Close.parse(told)
+        except (BrokenRuleError, UnicodeDecodeError):
+            close = None  # for the library to refuse
+        if told is None or close is None:
+            return False
+        self._parting.append(Frame(Opcode.CLOSE, told).serialize(mask=True))
+        self._close(close)
+        return True
+
+    def _close(self, close: Close) -> None:
+        self.close_code = int(close.code)
+        self.close_reason = printable(self._scrub(close.reason), limit=_REASON_LIMIT)
+        self._end(None)
 
     def _parse(self, received: bytes) -> None:
         protocol = self._library()
@@ -263,10 +288,7 @@ class Wire:
     def _receive(self, frame: Frame, protocol: ClientProtocol) -> None:
         """Any frame but a whole text message; the protocol has answered the pings."""
         if frame.opcode is Opcode.CLOSE:
-            close = Close.parse(frame.data)
-            self.close_code = int(close.code)
-            self.close_reason = printable(self._scrub(close.reason), limit=_REASON_LIMIT)
-            self._end(None)
+            self._close(Close.parse(frame.data))
         elif frame.opcode is Opcode.BINARY:
             protocol.fail(CloseCode.UNSUPPORTED_DATA)
             self._end(partial(SchemaError, f"{self._endpoint} sent a binary message"))
