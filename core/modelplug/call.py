@@ -130,6 +130,8 @@ class Call:
 
     def scrub(self, text: str) -> str:
         """``text`` without this call's secrets in any form."""
+        if not text:
+            return text
         if self._scrub is None:  # made at the first need: most calls have none
             self._scrub = scrubber(self._concealed)
         return self._scrub(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast, get_args
 
 from modelplug.capabilities import REQUEST_CAPABILITIES
@@ -207,7 +208,7 @@ class ModelRequest:
 
     def asked_for(self) -> tuple[str, ...]:
         """Names of the capabilities that this request needs a model to have."""
-        values = ((name, getattr(self, name)) for name in REQUEST_CAPABILITIES)
+        values = zip(REQUEST_CAPABILITIES, _wishes(self), strict=True)
         # An empty list or text asks for nothing; the number 0 does.
         names = [name for name, value in values if value or type(value) in (int, float)]
         roles = {message.role for message in self.messages}
@@ -255,6 +256,8 @@ REQUEST_DEFAULTS = (
 )
 """Fields of a request for which a config string or a client may give defaults."""
 
+
+_wishes = attrgetter(*REQUEST_CAPABILITIES)
 
 _NOTHING = ("response_format", "reasoning", "tool_choice")
 """Fields that ask for nothing where they are empty, of whatever type."""

@@ -24,7 +24,7 @@ from modelplug import ModelStream, ProxyLLMClient, ProxyLLMError, Secret
 from modelplug.output import Answer
 from modelplug.params import ProxyModelParameters
 from modelplug_spark import client as spark_client
-from modelplug_spark.signing import sign
+from modelplug_spark.signing import Signed, sign
 from tests.faults.canary import Canaries, error_texts, shown, texts_within
 from tests.support.spark import APP_ID, KEY, SECRET
 
@@ -97,14 +97,14 @@ class Witness:
             self.canaries.add(text)
             return text
 
-        def signed(*arguments: str, **more: str) -> str:
-            query = sign(*arguments, **more)
-            self.canaries.add_query(query)
-            return query
+        def signing(*arguments: str, **more: str) -> Signed:
+            signed = sign(*arguments, **more)
+            self.canaries.add_query(signed.query)
+            return signed
 
         patch.setattr(Secret, "__init__", made)
         patch.setattr(Secret, "reveal", revealed)
-        patch.setattr(spark_client, "sign", signed)
+        patch.setattr(spark_client, "sign", signing)
 
     # ----------------------------------------------------------------------------- channels
 

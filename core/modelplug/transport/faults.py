@@ -58,9 +58,9 @@ def printable(text: str, *, limit: int) -> str:
     Line breaks become blanks, so that JSON stays JSON; other characters that would steer a
     terminal or a log viewer are escaped.
     """
-    text = re.sub(r"\s", " ", text.strip(), flags=re.ASCII)
+    text = text.strip()
     if not text.isprintable():
-        text = "".join(map(_escaped, text))
+        text = "".join(map(_escaped, re.sub(r"\s", " ", text, flags=re.ASCII)))
     return text[:limit]
 
 

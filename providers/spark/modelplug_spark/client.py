@@ -32,7 +32,7 @@ from modelplug_spark.models import DEFAULT, MODELS, SparkModel, placed
 from modelplug_spark.options import SparkOptions
 from modelplug_spark.protocol import SparkProtocol
 from modelplug_spark.question import question
-from modelplug_spark.signing import date_of, derived, sign
+from modelplug_spark.signing import date_of, sign
 from modelplug_spark.tokens import SparkTokenizer
 
 __all__ = ["SparkLLMClient"]
@@ -143,16 +143,17 @@ def _placed(name: str, params: ProxyModelParameters, domain: str | None = None) 
 
 def _signed(endpoint: Endpoint, credential: Credential, call: Call) -> Secret:
     """The query for this moment. In a frame of its own: no text of it outlives the call."""
-    query = Secret(
+    query, *others = map(
+        Secret,
         sign(
             endpoint.host_header,
             endpoint.path,
             key=credential.api_key.reveal(),
             secret=credential.api_secret.reveal(),
             date=date_of(time.time()),
-        )
+        ),
     )
-    call.conceal(query, *map(Secret, derived(query.reveal())))
+    call.conceal(query, *others)
     return query
 
 

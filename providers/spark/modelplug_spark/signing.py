@@ -7,12 +7,13 @@ says what time it is. The service computes the same ``signature`` and compares.
 from __future__ import annotations
 
 import hmac
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from datetime import UTC
 from email.utils import formatdate, parsedate_to_datetime
-from urllib.parse import unquote_plus, urlencode
+from typing import NamedTuple
+from urllib.parse import quote_plus
 
-__all__ = ["TOLERANCE", "date_of", "derived", "seconds_of", "sign", "signature", "signed_text"]
+__all__ = ["TOLERANCE", "Signed", "date_of", "seconds_of", "sign", "signature", "signed_text"]
 
 TOLERANCE = 300
 """Seconds by which a request's date may differ from the gateway's clock (D-Auth, D-SpeechAuth)."""
@@ -51,10 +52,22 @@ def signature(text: str, secret: str) -> str:
     return b64encode(hmac.digest(secret.encode(), text.encode(), "sha256")).decode()
 
 
-def sign(host: str, path: str, *, key: str, secret: str, date: str) -> str:
-    """The query that authenticates a request, without the question mark (D-Auth; steps 4, 5).
+class Signed(NamedTuple):
+    """A query, and what stands in it that is as secret as the key and the secret that made it.
 
-    Good for 300 seconds around ``date``.
+    Attributes:
+        query: what authenticates a request, without the question mark (D-Auth; steps 4, 5).
+        authorization: the key in plain base64, so a server that repeats it gives the key away.
+        signature: see ``signature``.
+    """
+
+    query: str
+    authorization: str
+    signature: str
+
+
+def sign(host: str, path: str, *, key: str, secret: str, date: str) -> Signed:
+    """Sign a request; good for 300 seconds around ``date``.
 
     Args:
         host: as in ``signed_text``.
@@ -63,21 +76,13 @@ def sign(host: str, path: str, *, key: str, secret: str, date: str) -> str:
         secret: the console's APISecret.
         date: as ``date_of`` writes it.
     """
+    signed = signature(signed_text(host, path, date), secret)
     authorization = (
         f'api_key="{key}", algorithm="hmac-sha256", headers="host date request-line", '
-        f'signature="{signature(signed_text(host, path, date), secret)}"'
+        f'signature="{signed}"'
     )
     encoded = b64encode(authorization.encode()).decode()
     # These are all that base64 has of what needs it; quote would look at each character.
     quoted = encoded.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
-    return f"authorization={quoted}&{urlencode({'date': date, 'host': host})}"
-
-
-def derived(query: str) -> tuple[str, str]:
-    """The authorization and the signature within ``query``: as secret as what made them.
-
-    The first is the key in plain base64, so a server that repeats it gives the key away.
-    """
-    fields = dict(field.split("=", 1) for field in query.split("&"))
-    authorization = unquote_plus(fields["authorization"])
-    return authorization, b64decode(authorization).decode().rpartition('signature="')[2][:-1]
+    query = f"authorization={quoted}&date={quote_plus(date)}&host={quote_plus(host)}"
+    return Signed(query, encoded, signed)

@@ -14,7 +14,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.uri import WebSocketURI
 
-from modelplug.transport.plainframes import PlainFrames
+from modelplug.transport.plainframes import PlainFrames, farewell
 from tests.core.transport.peers import BINARY, CLOSE, CONTINUED, PING, PONG, closing, frame
 
 UNTIMED = run_with(deadline=None)
@@ -122,3 +122,26 @@ def test_a_close_frame_is_left() -> None:
     """It ends a conversation, which isn't for here."""
     assert ([b"a"], closing(1000)) == cut([frame(b"a"), closing(1000)])[:2]
     assert frame(b"", opcode=CLOSE) == cut([frame(b"", opcode=CLOSE)])[1]
+
+
+@given(st.integers(0, 140), st.binary(max_size=140), st.integers(0, 160))
+@UNTIMED
+def test_a_farewell_is_what_the_library_takes_for_one(size: int, data: bytes, end: int) -> None:
+    """Whole, unmasked and in one frame, whatever comes behind it; a part of one is none."""
+    received = (bytes([0x88, size]) + data)[:end]
+    told = farewell(received)
+    if told is not None:
+        uri = WebSocketURI(secure=False, host="h", port=1, path="/", query="")
+        protocol = ClientProtocol(uri, state=OPEN)
+        protocol.receive_data(received)
+        frames = protocol.events_received()
+        held = [bytes(each.data) for each in frames if isinstance(each, Frame)]
+        assert held == ([] if protocol.parser_exc else [told])  # a bad code, or text that isn't
+    assert (told is not None) == (size < 126 and len(received) >= 2 + size)
+
+
+@pytest.mark.parametrize("other", [b"", b"\x88", frame(b"", opcode=PING), frame(b"a"), b"\x08\x00"])
+def test_anything_else_is_no_farewell(other: bytes) -> None:
+    """It is for the library, like a masked one."""
+    assert farewell(other) is None
+    assert farewell(b"\x88\x80\x00\x00\x00\x00") is None

@@ -67,7 +67,7 @@ def signed(account: Account, *, at: float) -> RawRequest:
     """A question, signed at a time."""
     question: Any = golden("request_minimal")[0]
     question = {**question, "header": {"app_id": account.app_id}}
-    query = sign(
+    signed = sign(
         "spark-api.xf-yun.com",
         "/v3.5/chat",
         key=account.api_key,
@@ -75,7 +75,7 @@ def signed(account: Account, *, at: float) -> RawRequest:
         date=date_of(at),
     )
     return RawRequest(
-        target=f"/v3.5/chat?{query}",
+        target=f"/v3.5/chat?{signed.query}",
         headers={"host": "spark-api.xf-yun.com"},
         body=encoded(question),
     )

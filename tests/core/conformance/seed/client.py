@@ -146,14 +146,14 @@ class SeedClient(ProxyLLMClient):
         """The address with its signature, whether anybody can listen or not."""
         where = urlsplit(str(self.url))
         credential = self.params.credential()
-        query = sign(
+        signed = sign(
             where.netloc,
             where.path,
             key=credential.api_key.reveal(),
             secret=credential.api_secret.reveal(),
             date=date_of(time()),
         )
-        return f"{self.url}?{query}"
+        return f"{self.url}?{signed.query}"
 
     # ------------------------------------------------------------------ the rest
 

@@ -58,10 +58,10 @@ def text_of(frames: list[Any]) -> str:
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 def test_every_model_is_served_at_its_path(model: SparkModel) -> None:
     """A good signature is let in, and the domain that belongs there is answered."""
-    query = sign(
+    signed = sign(
         HOST, model.path, key=ACCOUNT.api_key, secret=ACCOUNT.api_secret, date=date_of(NOW)
     )
-    assert SERVICE.authorize(model.path, query, HOST, NOW) is None
+    assert SERVICE.authorize(model.path, signed.query, HOST, NOW) is None
     question = asked(domain=model.domain, image=model.images)
     assert model.product in text_of(answered(question, path=model.path))
 
@@ -78,11 +78,13 @@ def test_an_unknown_path_is_not_found() -> None:
 
 def test_the_strict_host_is_a_setting() -> None:
     """Off unless it is asked for."""
-    query = sign(
+    signed = sign(
         HOST, "/v3.5/chat", key=ACCOUNT.api_key, secret=ACCOUNT.api_secret, date=date_of(NOW)
     )
     strict = SparkService(Settings(account=ACCOUNT, strict_host=True))
-    admitted = [each.authorize("/v3.5/chat", query, "x", NOW) is None for each in (SERVICE, strict)]
+    admitted = [
+        each.authorize("/v3.5/chat", signed.query, "x", NOW) is None for each in (SERVICE, strict)
+    ]
     assert admitted == [True, False]
 
 
