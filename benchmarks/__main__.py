@@ -19,6 +19,9 @@ from benchmarks.pages import READINGS, report, write
 from benchmarks.record import Record
 from benchmarks.running import FOREIGN, NOT_INSTALLED, Runner
 
+_QUICK, _NO_PEERS = "quick", "without peers"
+"""What the fact ``runs`` of a record tells of one that left something out."""
+
 
 def options() -> argparse.ArgumentParser:
     """What can be asked for."""
@@ -62,7 +65,8 @@ def main(arguments: list[str] | None = None) -> int:
     if not given.only:
         cases = [case for case in cases if case.name not in record.names]
     names = record.names | {case.name for case in cases}
-    if given.docs and (names < {case.name for case in CASES} or (cases and not _is_whole(given))):
+    told = record.on({"runs": _runs(given)}) if cases else record
+    if given.docs and (names < {case.name for case in CASES} or not _is_whole(told)):
         parser.error("--docs wants all cases, whole: ratios are of one run")
     record = _measured(record, cases, given) if cases else record
     print(report(record))
@@ -77,8 +81,10 @@ def _kept(path: Path | None) -> Record:
     return Record.from_json(path.read_text("utf-8"), CASES) if path else Record(machine={})
 
 
-def _is_whole(given: argparse.Namespace) -> bool:
-    return not (given.quick or given.no_peers)
+def _is_whole(record: Record) -> bool:
+    """Whether no part of it is of a run that left something out."""
+    runs = record.machine.get("runs", "")
+    return not any(each in runs for each in (_QUICK, _NO_PEERS))
 
 
 def _measured(record: Record, cases: Sequence[Case], given: argparse.Namespace) -> Record:
@@ -101,7 +107,7 @@ def _measured(record: Record, cases: Sequence[Case], given: argparse.Namespace) 
 
 
 def _runs(given: argparse.Namespace) -> str:
-    told = [str(given.runs), "quick" * given.quick, "without peers" * given.no_peers]
+    told = [str(given.runs), _QUICK * given.quick, _NO_PEERS * given.no_peers]
     return ", ".join(each for each in told if each)
 
 

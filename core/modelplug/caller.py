@@ -41,7 +41,8 @@ from modelplug.timeouts import STANDARD
 from modelplug.tokens import TokenCount, counted
 
 if TYPE_CHECKING:
-    from modelplug.client import ProxyLLMClient, RequestLike
+    from modelplug.client import ProxyLLMClient
+    from modelplug.request import RequestLike
 
 __all__ = ["Caller"]
 

@@ -21,11 +21,12 @@ text, message conversion, defaults, refusals of what the model can't do, error c
 
 from __future__ import annotations
 
+import os
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, NoReturn, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
 from weakref import WeakValueDictionary
 
 from pydantic import BaseModel
@@ -59,14 +60,11 @@ if TYPE_CHECKING:
     from modelplug.observers import Observer
     from modelplug.opening import Opening, Waiting
     from modelplug.output import ModelOutput
-    from modelplug.request import ModelRequest, OnUnsupported
+    from modelplug.request import ModelRequest, OnUnsupported, RequestLike
     from modelplug.stream import ModelStream
     from modelplug.syncstream import SyncModelStream
 
-__all__ = ["ProxyLLMClient", "RequestLike"]
-
-RequestLike: TypeAlias = "ModelRequest | str | Iterable[MessageLike]"
-"""A request, a plain question, or a list of messages."""
+__all__ = ["ProxyLLMClient"]
 
 OptionsT = TypeVar("OptionsT", bound=BaseModel)
 
@@ -432,12 +430,22 @@ class ProxyLLMClient(ABC):
         return f"<{type(self).__name__} of {self.backend}, model {model}>"
 
 
+_importing = threading.Lock()
+if hasattr(os, "register_at_fork"):
+    # A child that is forked while another thread imports would wait for that thread forever.
+    os.register_at_fork(
+        before=_importing.acquire,
+        after_in_parent=_importing.release,
+        after_in_child=_importing.release,
+    )
+
+
 @cache  # a microsecond or two, some times a call
 def _callers() -> type[Caller]:
-    # Here, and nowhere else: with asyncio and TLS under it, it takes as long to import as making
-    # the client, and nobody is to wait for that who makes one and doesn't ask yet.
-    from modelplug.caller import Caller
-
+    with _importing:
+        # Here, and nowhere else: with asyncio and TLS under it, it takes as long to import as
+        # making the client, and nobody is to wait for that who makes one and doesn't ask yet.
+        from modelplug.caller import Caller
     return Caller
 
 

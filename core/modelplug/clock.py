@@ -69,6 +69,7 @@ class Clock:
         "_expires",
         "_guarded",
         "_has_progressed",
+        "_is_connecting",
         "_is_cut",
         "_limit",
         "_own_cancels",
@@ -105,6 +106,7 @@ class Clock:
         self._own_cancels = 0
         self._guarded: tuple[asyncio.Task[object] | None, int] | None = None
         self._has_progressed = False
+        self._is_connecting = False
         self._queue_limit: float | None = None
 
     @property
@@ -166,7 +168,7 @@ class Clock:
 
     def begin_wait(self) -> asyncio.Task[object] | None:
         """The reader begins to wait; its task."""
-        task = self._task = asyncio.current_task()
+        task = self._task = asyncio.current_task(self.loop)
         self._cancels = task.cancelling() if task else 0
         if self._has_progressed:
             self._has_progressed = False
@@ -254,6 +256,7 @@ class Clock:
         if self._is_cut:
             self.stop()
         self._is_cut = self._cause is not None
+        self._is_connecting = False
 
     def _enter(self, phase: Phase, attempt: int | None = None) -> None:
         if attempt not in (None, self.attempt):
@@ -261,10 +264,10 @@ class Clock:
         if _ORDER.index(phase) < _ORDER.index(self._phase):
             return  # a report from another thread that the answer has overtaken
         if phase == "connecting" and self._phase == "start":
-            self._phase = phase
+            self._phase, self._is_connecting = phase, True
             # Not before all have had their turn that begin in this one: with thousands of calls
             # that is seconds, in which no service's answer would be looked at.
-            self.loop.call_soon(self._connects, self.attempt)
+            self.loop.call_soon(self._connects)
             return
         self._phase = phase
         limits, now = self._timeouts, self.loop.time()
@@ -278,9 +281,10 @@ class Clock:
         if self._task is not None:
             self._arm()
 
-    def _connects(self, attempt: int) -> None:
+    def _connects(self) -> None:
         """The clocks of connecting, and of opening, begin; what was before was no service."""
-        if attempt == self.attempt and not self._is_cut:
+        if self._is_connecting and not self._is_cut:
+            self._is_connecting = False
             self._begun = self.loop.time()
             if self._phase in ("connecting", "open"):
                 self._enter(self._phase)

@@ -8,13 +8,13 @@ from dataclasses import dataclass, fields, replace
 from typing import NamedTuple, cast
 
 from modelplug.call import Call
-from modelplug.client import ProxyLLMClient, RequestLike
+from modelplug.client import ProxyLLMClient
 from modelplug.configuration import Alternative, Configuration, alternatives, configured
 from modelplug.errors import MissingCredentialError, ProxyLLMError
 from modelplug.factory import made
 from modelplug.params import ProxyModelParameters, RequestDefaults, SecretReference, is_callable
 from modelplug.policies.fallback import asked_of, unheard_deadline
-from modelplug.request import ModelRequest, OnUnsupported
+from modelplug.request import ModelRequest, OnUnsupported, RequestLike
 from modelplug.secrets import MASK, Credential, Secret, scrubber
 from modelplug.settings import CLOCKS, Origin, Part, Settings, rightful
 from modelplug.timeouts import STANDARD, Timeouts

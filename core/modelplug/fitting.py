@@ -27,7 +27,8 @@ from modelplug.request import ModelRequest
 from modelplug.trimming import CallConverter
 
 if TYPE_CHECKING:
-    from modelplug.client import ProxyLLMClient, RequestLike
+    from modelplug.client import ProxyLLMClient
+    from modelplug.request import RequestLike
 
 __all__ = ["as_request", "bound", "complete", "converted", "fitting", "plugins_part", "read"]
 
@@ -115,7 +116,7 @@ def fitting(
         opening.converted = request.messages
         request = request.detached()  # the next attempt gets them as they were
     else:  # by an attempt before, at another client perhaps
-        request = client.local_convert_message(request.detached(messages=opening.converted))
+        request = client.local_convert_message(request.copy(messages=opening.converted).detached())
     with plugins_part():
         able = client.capabilities(request.model)
     return _accepted(request, able, call, backend=client.backend)

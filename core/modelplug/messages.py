@@ -151,8 +151,8 @@ MessageLike: TypeAlias = ModelMessage | Mapping[str, object]
 
 _KEYS = frozenset({"role", "content", "round_index", "tool_calls", "tool_call_id", "reasoning"})
 
-
-_MESSAGES = {ModelMessage}
+_MESSAGES = frozenset({ModelMessage})
+"""Exact types, compared without a loop in Python; a subclass goes the longer way to the same."""
 
 
 def as_messages(messages: str | Iterable[MessageLike]) -> tuple[ModelMessage, ...]:

@@ -331,8 +331,8 @@ class ProxyModelParameters(BaseModel):
         """
         return Credential(
             app_id=self.proxy_api_app_id or "",
-            api_key=_as_secret(self.proxy_api_key).snapshot(),
-            api_secret=_as_secret(self.proxy_api_secret).snapshot(),
+            api_key=_as_secret(self.proxy_api_key)._snapshot(),
+            api_secret=_as_secret(self.proxy_api_secret)._snapshot(),
         )
 
 

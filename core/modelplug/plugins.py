@@ -92,13 +92,16 @@ def _told_of(dist: Distribution | None) -> _Told:
         return "unknown", "unknown", ()
     # https://packaging.python.org/en/latest/specifications/core-metadata/
     head = (dist.read_text("METADATA") or "").partition("\n\n")[0]
-    lines = (line.partition(":") for line in head.split("\n"))
-    fields = [(name, text.strip()) for name, _, text in lines]
+    lines = head.split("\n")
+    fields = [(name, text.strip()) for name, _, text in (line.partition(":") for line in lines)]
     one = dict(reversed(fields))
-    if "Name" in one and "Version" in one:
+    is_plain = not any(line.startswith((" ", "\t")) for line in lines)  # or one goes on there
+    if is_plain and one.get("Name") and one.get("Version"):
         requires = tuple(text for name, text in fields if name == "Requires-Dist")
         return one["Name"], one["Version"], requires
-    return dist.name, dist.version, tuple(dist.requires or ())
+    # None where the metadata has no such line, whatever the library's types say.
+    name, version = ((told or "").strip() for told in (dist.name, dist.version))
+    return name or "unknown", version or "unknown", tuple(dist.requires or ())
 
 
 def load_module(name: str, plugin: InstalledPlugin) -> ModuleType:

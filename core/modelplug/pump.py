@@ -22,7 +22,8 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 _HIGH_WATER = 512
-"""Items that wait for a slow reader before the writer is held back."""
+"""Items that wait for a slow reader before the writer is held back; one list of the source's
+``take`` may come on top."""
 
 _MUCH = 384
 """Items of which the reader is told in any case, so that the writer needn't wait for it."""
@@ -30,7 +31,8 @@ _MUCH = 384
 _REST_SECONDS = 0.002
 """How long after a list the next one is gathered. To hand one over wakes a thread, which costs
 some 100 us, whatever is in it; in a burst this makes a fifth of the lists. What comes after a pause
-isn't held up."""
+isn't held up. Where the loop's clock is coarse (Windows: about 15 ms) the rest is as long as one of
+its ticks."""
 
 _CLOSING_SECONDS = 1.0
 """How long a close from another thread waits to see the stream gone."""
@@ -155,10 +157,12 @@ class Pump(Generic[T]):
             self._due.cancel()
             self._due = None
         if self._ready:
+            # One by one they come at a speaker's pace, and none is held up.
+            rest = _REST_SECONDS if len(self._ready) > 1 else 0.0
             self._handed_over += self._ready_weight
             self._lists.put((self._ready, self._ready_weight))
             self._ready, self._ready_weight = [], 0
-            self._rests_until = self._thread.loop.time() + _REST_SECONDS
+            self._rests_until = self._thread.loop.time() + rest
 
     async def _drained(self) -> None:
         self._hand_over()

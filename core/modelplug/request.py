@@ -11,7 +11,13 @@ from modelplug.capabilities import REQUEST_CAPABILITIES
 from modelplug.messages import MessageLike, ModelMessage, as_messages
 from modelplug.timeouts import STANDARD, Timeouts
 
-__all__ = ["REQUEST_DEFAULTS", "ModelRequest", "ModelRequestContext", "OnUnsupported"]
+__all__ = [
+    "REQUEST_DEFAULTS",
+    "ModelRequest",
+    "ModelRequestContext",
+    "OnUnsupported",
+    "RequestLike",
+]
 
 T = TypeVar("T")
 
@@ -185,8 +191,12 @@ class ModelRequest:
         """
         return replace(self, **changes)  # type: ignore[arg-type]  # loose parts
 
-    def detached(self, **changes: object) -> ModelRequest:
-        """As ``copy``, with lists and mappings of its own: a plugin may write into them."""
+    def detached(self, *, model: str | None = None) -> ModelRequest:
+        """The same request, with lists and mappings of its own: a plugin may write into them.
+
+        Args:
+            model: instead of the request's own.
+        """
         messages = tuple(
             message
             if isinstance(message.content, str)
@@ -194,12 +204,12 @@ class ModelRequest:
             for message in self.messages
         )
         loose = {name: getattr(self, name) for name in _LOOSE}
-        own: dict[str, object] = {
-            "messages": messages,
-            "context": replace(self.context, extra=_own(self.context.extra)),
+        return self.copy(
+            model=model or self.model,
+            messages=messages,
+            context=replace(self.context, extra=_own(self.context.extra)),
             **{name: _own(value) for name, value in loose.items() if value is not None},
-        }
-        return self.copy(**{**own, **changes})
+        )
 
     def with_defaults(self, defaults: Mapping[str, object]) -> ModelRequest:
         """The request with ``defaults`` for those fields that it leaves unset."""
@@ -237,6 +247,10 @@ class ModelRequest:
         """The fields that are set, by name."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
         return {name: value for name, value in values.items() if value is not None}
+
+
+RequestLike: TypeAlias = ModelRequest | str | Iterable[MessageLike]
+"""A request, a plain question, or a list of messages."""
 
 
 REQUEST_DEFAULTS = (

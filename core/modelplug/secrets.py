@@ -26,10 +26,14 @@ _UNRESERVED = re.compile("[0-9A-Za-z_.~-]*")
 
 _IN_HTML = [
     str.maketrans({sign: spelling.format(ord(sign)) for sign in special})
-    for special in ("<>&", "<>&='", "<>&='+")
+    for special in ("<>&", "<>&'", "<>&='", "<>&='+", "<>&'+`")
     for spelling in ("\\u{:04x}", "\\u{:04X}")
 ]
 """How encoders of JSON spell what means something to HTML."""
+
+_SAFE = ("/", "", "$&+:=@", "!*'()")
+"""What encoders of URLs leave as it is, beside what is unreserved: Python's, for paths and else,
+Go's ``PathEscape``, JavaScript's ``encodeURIComponent``."""
 
 
 def _trimmed(text: object) -> str | None:
@@ -100,8 +104,8 @@ class Secret:
             raise _unusable()
         return text
 
-    def snapshot(self) -> Secret:
-        """A secret that stays what this one is now.
+    def _snapshot(self) -> Secret:
+        """A secret that stays what this one is now: for the params, which make credentials.
 
         Raises:
             InvalidCredentialError: see ``reveal``.
@@ -114,15 +118,15 @@ class Secret:
             latest = self._latest = now
         return latest  # the same one as long as it is the same, with its spellings
 
-    def spellings(self) -> Sequence[str]:
-        """All forms that ``scrubber`` looks for: as secret as the text itself.
+    def _spellings(self) -> Sequence[str]:
+        """All forms that ``scrubber`` looks for, and for it alone: as secret as the text itself.
 
         Raises:
             InvalidCredentialError: see ``reveal``.
             MissingCredentialError: the same.
         """
         if not self._fixed:
-            return self.snapshot().spellings()
+            return self._snapshot()._spellings()
         if self._spell is None:
             forms = _spellings(self.reveal())
             # In a closure, as the text. Kept, as each call asks for those of the same keys: that
@@ -181,37 +185,38 @@ def scrubber(secrets: Iterable[Secret]) -> Callable[[str], str]:
     For what a server says: it may well repeat what it was sent. Forms of fewer than eight
     characters stay, they would tear holes into ordinary words.
     """
-    return _Scrubber(secrets).clean
+    fitting = _fitting(secrets)
 
-
-class _Scrubber:
-    """The forms of some secrets, as far as the texts so far have had room for them.
-
-    No form is shorter than its secret, so a name of forty characters needs none of a signed
-    query's: making those cost nine times as much as the rest.
-    """
-
-    def __init__(self, secrets: Iterable[Secret]) -> None:
-        self._secrets = sorted((each.snapshot() for each in secrets), key=_length)
-        # One value: another thread sees all of a change, or nothing of it.
-        self._known: tuple[int, Sequence[str]] = (0, ())
-
-    def clean(self, text: str) -> str:
-        """The text without them."""
-        forms = self._fitting(len(text))
+    def clean(text: str) -> str:
+        forms = fitting(len(text))
         told = _masked(text, forms, MASK)
         # A secret with asterisks may begin in a mask and end in what follows it.
         return _masked(text, forms, _BLOCKS) if any(form in told for form in forms) else told
 
-    def _fitting(self, room: int) -> Sequence[str]:
-        """All forms that so many characters can hold, the longest first, and maybe others."""
-        count, forms = self._known
-        fitting = bisect_right(self._secrets, room, key=_length)
-        if fitting > count:
-            found = set(forms).union(*(each.spellings() for each in self._secrets[count:fitting]))
+    return clean
+
+
+def _fitting(secrets: Iterable[Secret]) -> Callable[[int], Sequence[str]]:
+    """What gives all forms that so many characters can hold, the longest first, maybe others too.
+
+    No form is shorter than its secret, so a name of forty characters needs none of a signed
+    query's: making those cost nine times as much as the rest.
+    """
+    ordered = sorted((each._snapshot() for each in secrets), key=_length)
+    # In a closure, as a secret's text. One value: another thread sees all of a change, or nothing.
+    known: tuple[int, Sequence[str]] = (0, ())
+
+    def fitting(room: int) -> Sequence[str]:
+        nonlocal known
+        count, forms = known
+        end = bisect_right(ordered, room, key=_length)
+        if end > count:
+            found = set(forms).union(*(each._spellings() for each in ordered[count:end]))
             forms = sorted(found, key=len, reverse=True)
-            self._known = fitting, forms
+            known = end, forms
         return forms
+
+    return fitting
 
 
 def _masked(text: str, forms: Iterable[str], mask: str) -> str:
@@ -244,7 +249,8 @@ def _forms(secret: str) -> Iterable[str]:
 
 def _quoted(text: str) -> Iterable[str]:
     """A text as it stands in URLs, with escapes in capitals and in small letters."""
-    for form in (quote(text), quote_plus(text), quote(text, "")):
+    forms = (quote_plus(text), quote_plus(text, "*"), *(quote(text, safe) for safe in _SAFE))
+    for form in forms:
         yield from (form, _ESCAPE.sub(lambda escape: escape[0].lower(), form))
 
 

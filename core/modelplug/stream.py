@@ -110,7 +110,7 @@ class ModelStream:
                         text: object = piece.text
                         if not isinstance(text, str):
                             await self._fail(_not_a_piece(text))
-                        return self._take(piece)
+                        return self._collect(piece)
                 elif isinstance(piece, Finish):
                     return await self._finish(piece)
                 else:
@@ -125,7 +125,7 @@ class ModelStream:
     async def take(self) -> list[ModelOutput]:
         """The next output and those that are at hand behind it; an empty list at the end.
 
-        What the iteration gives, for whoever passes it on in lists: half the cost of an output.
+        What the iteration gives, for whoever passes it on in lists: an output costs half then.
         """
         try:
             return [await anext(self), *self._at_hand()]
@@ -234,7 +234,7 @@ class ModelStream:
             source=self,
         )
 
-    def _take(self, delta: Delta) -> ModelOutput:
+    def _collect(self, delta: Delta) -> ModelOutput:
         answer = self._answer
         answer.deltas.append(delta)
         _, _, clock = self._running()

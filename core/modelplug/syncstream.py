@@ -76,6 +76,7 @@ class SyncModelStream:
     def _read(self) -> None:
         if self._pump is None:
             stream = self._stream = self._make()
+            del self._make  # it holds the question
             self._pump = Pump(lambda: stream, weigh=_weight)
             self._pump.start()
             if self._abandoned:  # another thread closed while this one began

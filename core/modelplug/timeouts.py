@@ -19,7 +19,7 @@ class Timeouts:
 
     Attributes:
         connect: name look-up, TCP and TLS.
-        open: from the beginning of that until the request has been sent.
+        open: from the beginning of the look-up until the request has been sent.
         first_delta: from then until the first piece of the answer.
         idle: between two pieces of the answer.
         total: the whole call, all attempts together.

@@ -103,6 +103,20 @@ def test_a_page_of_half_a_run_is_not_written(
     assert (names, [*tmp_path.iterdir()]) == ([], [])
 
 
+@pytest.mark.parametrize("runs", ["5, quick", "5, without peers", "5; 1, quick, without peers"])
+@pytest.mark.parametrize("again", [[], ["--only", FIRST]])
+def test_a_page_of_what_was_not_kept_whole_is_not_written(
+    runs: str, again: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record tells what it left out, also when whole runs follow."""
+    names = asked(monkeypatch)
+    kept, docs = tmp_path / "kept.json", tmp_path / "docs"
+    record().on({"runs": runs}).keep(kept)
+    with pytest.raises(SystemExit):
+        main(["--from", str(kept), *again, "--docs", str(docs)])
+    assert (names, docs.exists()) == ([], False)
+
+
 @pytest.mark.parametrize("text", [None, "nonsense"])
 def test_what_can_not_be_gone_on_with_is_said(
     text: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]

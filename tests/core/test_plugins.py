@@ -67,6 +67,28 @@ def test_metadata_is_read_as_the_standard_library_reads_it(site: Path) -> None:
     assert library.requires == list(found.requires)
 
 
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("Name:\n made\nVersion: 1\nRequires-Dist: x\n (>=1)\n", ("made", "1", ("x (>=1)",))),
+        ("Version: 1\n", ("unknown", "1", ())),
+        ("Name: made\n", ("made", "unknown", ())),
+        ("", ("unknown", "unknown", ())),
+    ],
+    ids=["folded", "no-name", "no-version", "empty"],
+)
+def test_odd_metadata_is_told_as_far_as_it_goes(
+    site: Path, told: str, expected: tuple[str, str, tuple[str, ...]]
+) -> None:
+    """Lines that go on in the next are read whole; what isn't told is unknown."""
+    install(site)
+    (info,) = site.glob("*.dist-info")
+    (info / "METADATA").write_text(told, "utf-8")
+    found = only()
+    requires = tuple(" ".join(each.split()) for each in found.requires)
+    assert expected == (found.dist, found.version, requires)
+
+
 def test_metadata_that_is_no_text_hides_its_own_plugins_only(site: Path) -> None:
     """One distribution that can't be read leaves all others listed."""
     install(site)

@@ -79,16 +79,17 @@ def test_large_items_hold_the_source_back_earlier(weight: int, most: int) -> Non
 
 
 class Burst:
-    """Gives one number after the other; the loop has its turn before each."""
+    """Gives some numbers after the other; the loop has its turn before each time."""
 
-    def __init__(self, items: int) -> None:
+    def __init__(self, items: int, *, each: int = 2) -> None:
         self._items = iter(range(items))
+        self._each = each
 
     async def take(self) -> list[int]:
-        """The next number, none at the end."""
+        """The next numbers, none at the end."""
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        return [*islice(self._items, 1)]
+        return [*islice(self._items, self._each)]
 
     async def aclose(self) -> None:
         """Nothing is held."""
@@ -102,9 +103,15 @@ def lists(pump: Pump[int]) -> Iterator[list[int]]:
 
 
 def test_a_burst_is_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What follows the first item at once goes over together, and no later than the end."""
+    """What follows the first items at once goes over together, and no later than the end."""
     monkeypatch.setattr(pumping, "_REST_SECONDS", 60)
-    assert [*lists(Pump(lambda: Burst(9)))] == [[0], [*range(1, 9)]]
+    assert [*lists(Pump(lambda: Burst(9)))] == [[0, 1], [*range(2, 9)]]
+
+
+def test_what_comes_one_by_one_is_not_held_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model speaks like that, however fast."""
+    monkeypatch.setattr(pumping, "_REST_SECONDS", 60)
+    assert [*lists(Pump(lambda: Burst(4, each=1)))] == [[0], [1], [2], [3]]
 
 
 def test_a_burst_is_gathered_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,4 +125,4 @@ def test_a_burst_is_gathered_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -> 
 def test_without_a_rest_nothing_is_held_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes after a pause goes over as soon as the source makes us wait."""
     monkeypatch.setattr(pumping, "_REST_SECONDS", 0)
-    assert [*lists(Pump(lambda: Burst(5)))] == [[0], [1], [2], [3], [4]]
+    assert [*lists(Pump(lambda: Burst(5)))] == [[0, 1], [2, 3], [4]]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import weakref
 
 import pytest
 
 from modelplug import Delta, Finish, LifecycleError, ModelStream, WrongUseError
+from modelplug.syncstream import SyncModelStream
 from tests.support.scripted import AsyncScripted
 
 
@@ -71,6 +73,20 @@ def test_leaving_at_the_final_output_is_no_abandoning() -> None:
             break
     gc.collect()
     assert not client.aborted.is_set()
+
+
+def test_a_stream_that_has_begun_lets_its_question_go() -> None:
+    """Only the answer is kept while that comes, and after."""
+    client = AsyncScripted(Delta("a"), Finish())
+
+    def make() -> ModelStream:
+        return client.generate_stream("hi")
+
+    gone, stream = weakref.ref(make), SyncModelStream(make)
+    del make
+    next(stream)
+    assert gone() is None
+    assert [output.final for output in stream][-1:] == [True]
 
 
 def test_a_close_while_the_stream_begins_ends_it() -> None:

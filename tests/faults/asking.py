@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from modelplug import ModelOutput, ModelRequest, ProxyLLMClient, ProxyLLMError, Timeouts
-from modelplug.client import RequestLike
+from modelplug.request import RequestLike
 from tests.support.virtual import run_virtually
 
 Way = Callable[[ProxyLLMClient, RequestLike], Sequence[ModelOutput]]

@@ -99,7 +99,7 @@ class Witness:
 
         def signing(*arguments: str, **more: str) -> Signed:
             signed = sign(*arguments, **more)
-            self.canaries.add_query(signed.query)
+            self.canaries.add_query(signed.query.reveal())
             return signed
 
         patch.setattr(Secret, "__init__", made)

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from modelplug.client import ProxyLLMClient, RequestLike
+from modelplug.client import ProxyLLMClient
 from modelplug.conformance.directions import Direction, begun, within
 from modelplug.conformance.verdict import Violation
 from modelplug.output import ModelOutput
+from modelplug.request import RequestLike
 from modelplug.stream import ModelStream
 from modelplug.syncstream import SyncModelStream
 

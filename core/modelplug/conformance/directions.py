@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias, TypeVar
 
-from modelplug.client import ProxyLLMClient, RequestLike
+from modelplug.client import ProxyLLMClient
 from modelplug.messages import MessageConverter
 from modelplug.output import ModelOutput
+from modelplug.request import RequestLike
 from modelplug.stream import ModelStream
 from modelplug.syncstream import SyncModelStream
 from modelplug.testing.threads import in_thread

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from random import Random
 
 from modelplug.capabilities import Capabilities
-from modelplug.client import ProxyLLMClient, RequestLike
+from modelplug.client import ProxyLLMClient
 from modelplug.conformance.directions import Direction, Reading
 from modelplug.conformance.expect import ErrorT, Expect
 from modelplug.conformance.harness import Account, Asked
@@ -22,6 +22,7 @@ from modelplug.delta import Finish
 from modelplug.factory import new_client
 from modelplug.messages import MessageConverter
 from modelplug.output import ModelOutput
+from modelplug.request import RequestLike
 from modelplug.testing.codec import RawRequest
 from modelplug.testing.exchange import Exchange, Exchanges
 from modelplug.testing.steps import Fail, Step

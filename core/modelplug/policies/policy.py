@@ -12,13 +12,13 @@ from modelplug.attempt import Attempt, guarded
 from modelplug.backend import Backend
 from modelplug.call import Call
 from modelplug.capabilities import Capabilities, ModelMetadata
-from modelplug.client import ProxyLLMClient, RequestLike
+from modelplug.client import ProxyLLMClient
 from modelplug.errors import PluginContractError, ProxyLLMError, WrongUseError
 from modelplug.messages import MessageConverter, MessageLike
 from modelplug.observers import Observer
 from modelplug.opening import Opening
 from modelplug.params import ProxyModelParameters
-from modelplug.request import ModelRequest, OnUnsupported
+from modelplug.request import ModelRequest, OnUnsupported, RequestLike
 from modelplug.timeouts import Timeouts
 from modelplug.tokens import TokenCount
 

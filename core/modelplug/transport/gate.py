@@ -9,30 +9,62 @@ What waits here is no service's slowness, so a call's clock for connecting begin
 from __future__ import annotations
 
 import asyncio
-from weakref import WeakValueDictionary
+from typing import TypeAlias
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from modelplug.transport.endpoint import Endpoint
 
-__all__ = ["AT_ONCE", "gate_to"]
+__all__ = ["AT_ONCE", "HELD_SECONDS", "Turn", "gate_to"]
 
 AT_ONCE = 256
 """Half of what the queue of a server of the usual kind holds (nginx and Node.js: 511). With fewer,
 a thousand calls take longer to begin: each has to wait for many turns of the event loop."""
 
-_gates: WeakValueDictionary[tuple[asyncio.AbstractEventLoop, str, int], asyncio.Semaphore] = (
-    WeakValueDictionary()
-)
-"""Those that somebody is in, or waits at. Only the loop's own thread asks for one of its keys."""
+HELD_SECONDS = 0.25
+"""How long one that is being opened keeps another out: where a place answers slowly, or not at all,
+a thousand calls a second get in, and fail by the clocks of their own."""
+
+_Gates: TypeAlias = WeakValueDictionary[tuple[str, int], asyncio.Semaphore]
+
+_gates: WeakKeyDictionary[asyncio.AbstractEventLoop, _Gates] = WeakKeyDictionary()
+"""Those that somebody is in, or waits at, by their loop, and none of which is kept by this."""
 
 
 def gate_to(endpoint: Endpoint) -> asyncio.Semaphore:
-    """The gate of the running loop to a host's port, to be held while a connection is opened.
+    """The gate of the running loop to a host's port; see ``Turn``.
 
-    Whoever waits gets in by the order of coming; a place that doesn't answer keeps nobody from
-    another one.
+    Whoever waits gets in by the order of coming.
     """
-    place = asyncio.get_running_loop(), endpoint.host, endpoint.port
-    gate = _gates.get(place)
+    gates = _gates.setdefault(asyncio.get_running_loop(), WeakValueDictionary())
+    place = endpoint.host, endpoint.port
+    gate = gates.get(place)
     if gate is None:
-        gate = _gates[place] = asyncio.Semaphore(AT_ONCE)
+        gate = gates[place] = asyncio.Semaphore(AT_ONCE)
     return gate
+
+
+class Turn:
+    """A block in which a connection is opened; it begins when there is room.
+
+    Args:
+        endpoint: where to.
+    """
+
+    __slots__ = ("_gate", "_timer")
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._gate = gate_to(endpoint)
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> None:
+        await self._gate.acquire()
+        self._timer = asyncio.get_running_loop().call_later(HELD_SECONDS, self._leave)
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+            self._gate.release()

@@ -1,4 +1,4 @@
-"""What a server answers instead of what was asked for; and how a WebSocket asks.
+"""What a server answers instead of what was asked for.
 
 websockets' protocol decides whether an answer is good. It reads a bad one's body to its end
 before it tells the status, though, and forgets the status where the body breaks its limits. So
@@ -11,16 +11,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from modelplug.errors import HandshakeError
-from modelplug.secrets import Secret
 from modelplug.transport.endpoint import Endpoint
 from modelplug.transport.faults import printable
 from modelplug.transport.retry_after import stated_wait
-
-if TYPE_CHECKING:
-    from websockets.http11 import Request
 
 __all__ = [
     "BODY_LIMIT",
@@ -31,7 +26,6 @@ __all__ = [
     "misunderstanding",
     "refusal_of",
     "refused",
-    "request_bytes",
 ]
 
 MESSAGE_LIMIT = 8192
@@ -73,23 +67,6 @@ class Refusal:
     retry_after: float | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: str = field(default="", repr=False)
-
-
-def request_bytes(request: Request, query: Secret) -> bytes:
-    """The handshake's request, with ``query`` in its target.
-
-    Not with the library's own ``Request.serialize``: the query would have to become part of an
-    object that shows it in its repr. Blanks, which would split the request line, are encoded.
-    """
-    return b"".join(
-        (
-            f"GET {request.path}".encode(),
-            b"?" if query else b"",
-            query.reveal().replace(" ", "%20").encode(),
-            b" HTTP/1.1\r\n",
-            request.headers.serialize(),
-        )
-    )
 
 
 class Answer:

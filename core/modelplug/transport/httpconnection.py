@@ -16,7 +16,7 @@ from modelplug.call import Call
 from modelplug.errors import WrongUseError
 from modelplug.transport.connection import Connection, weakly
 from modelplug.transport.endpoint import Endpoint
-from modelplug.transport.gate import gate_to
+from modelplug.transport.gate import Turn
 from modelplug.transport.httpparser import ResponseParser
 from modelplug.transport.httprequest import HttpRequest
 
@@ -96,7 +96,7 @@ class HttpConnection(Connection):
         self._unread = 0
         self._set_timer(None)
         call.on_abort(weakly(self.abort, parser))
-        async with gate_to(self._endpoint) if self._transport is None else nullcontext():
+        async with Turn(self._endpoint) if self._transport is None else nullcontext():
             await self._connect(call, tls=tls)
 
     def ask(self, request: HttpRequest, call: Call) -> None:

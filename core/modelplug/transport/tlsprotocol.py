@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from asyncio.sslproto import SSLProtocol
+from collections.abc import Callable
 from ssl import SSLContext
 
 __all__ = ["TLS_SHUTDOWN", "secured"]
@@ -47,22 +48,32 @@ async def secured(
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()
-    frugal = _Frugal(
-        loop,
-        protocol,
-        context,
-        done,
-        server_hostname=host,
-        ssl_handshake_timeout=timeout,  # type: ignore[arg-type]  # typeshed has an int
-        ssl_shutdown_timeout=TLS_SHUTDOWN,
-    )
+    let_go: Callable[[], None] = connection.close
     try:
+        frugal = _Frugal(
+            loop,
+            protocol,
+            context,
+            done,
+            server_hostname=host,
+            ssl_handshake_timeout=timeout,  # type: ignore[arg-type]  # typeshed has an int
+            ssl_shutdown_timeout=TLS_SHUTDOWN,
+        )
         transport, _ = await loop.create_connection(lambda: frugal, sock=connection)
-        try:
-            await done
-        except BaseException:
-            transport.abort()
-            raise
+        let_go = transport.abort
+        await done
+    except BaseException:
+        let_go()
+        raise
     finally:
-        if not done.cancel() and not done.cancelled():
-            done.exception()  # or asyncio would log one that came just when this was cancelled
+        _conclude(done)
+        del done  # its error's traceback holds this frame: no cycle
+
+
+def _conclude(done: asyncio.Future[None]) -> None:
+    """Ask for its error, or asyncio would log one that came just when this was cancelled.
+
+    The frames in that are asyncio's, and hold it themselves: a cycle around the connection.
+    """
+    if not done.cancel() and not done.cancelled() and (error := done.exception()):
+        error.__traceback__ = None

@@ -14,14 +14,14 @@ from modelplug.secrets import Secret
 from modelplug.transport.endpoint import Endpoint
 
 try:
-    from websockets.utils import accept_key, generate_key
+    from websockets.utils import accept_key
 except ImportError:
     raise MissingDependencyError(
         "the websockets package is missing, or too old",
         hint='pip install "modelplug[websocket]"',
     ) from None
 
-__all__ = ["agrees", "asking", "generate_key"]
+__all__ = ["agrees", "asking"]
 
 _HEAD = re.compile(
     rb"HTTP/1\.1 101 [ -~]*\r\n((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: ?[!-~](?:[ -~]*[!-~])?\r\n)+)\r\n"

@@ -29,7 +29,7 @@ from modelplug.errors import ConnectionLostError, ProxyLLMError, WrongUseError
 from modelplug.secrets import Secret
 from modelplug.transport.connection import Connection, Opened, weakly
 from modelplug.transport.endpoint import Endpoint
-from modelplug.transport.gate import gate_to
+from modelplug.transport.gate import Turn
 from modelplug.transport.handshake import REFUSAL_SECONDS, Refusal
 from modelplug.transport.wire import Wire
 
@@ -139,7 +139,8 @@ class WebSocket(Connection):
             raise self._failure()
         messages, wire.messages = wire.messages, []
         self._unread = 0
-        self._go_on()
+        if self._is_paused:
+            self._go_on()
         return messages
 
     def close(self) -> None:
@@ -156,7 +157,7 @@ class WebSocket(Connection):
         if query:
             call.conceal(query)
         call.on_abort(weakly(self.abort))
-        async with gate_to(self._endpoint):
+        async with Turn(self._endpoint):
             await self._connect(call, tls=tls)
             if self._transport is not None:
                 self._transport.write(self._wire.request(query))
@@ -174,7 +175,7 @@ class WebSocket(Connection):
         if not self._wire.has_ended:
             self._unread += nbytes
             self._wire.feed(bytes(self._buffer[:nbytes]))
-            if self._wire.is_refused and not self._is_giving_up:
+            if self._is_opening and self._wire.is_refused and not self._is_giving_up:
                 # A body that never ends must not hide the status behind a time-out.
                 self._is_giving_up = True
                 self._home.loop.call_later(REFUSAL_SECONDS, self._give_up)
@@ -205,7 +206,8 @@ class WebSocket(Connection):
                 # logs each that is written when the socket has just been found to be dead.
                 if not (self._is_backed_up or transport.is_closing()):
                     transport.write(data)
-            if self._is_flooded and not wire.has_ended:
+            # Few bytes can't be many messages: most reads are spared the question.
+            if self._unread > _HIGH_WATER and self._is_flooded and not wire.has_ended:
                 self._hold_back()
         if wire.has_ended:
             self._drop()

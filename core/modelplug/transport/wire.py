@@ -35,7 +35,7 @@ from modelplug.transport.handshake import (
     refused,
 )
 from modelplug.transport.plainframes import PlainFrames, farewell
-from modelplug.transport.upgrade import agrees, asking, generate_key
+from modelplug.transport.upgrade import agrees, asking
 
 try:
     from websockets.client import ClientProtocol
@@ -44,6 +44,7 @@ try:
     from websockets.frames import Close, CloseCode, Frame, Opcode
     from websockets.protocol import State
     from websockets.uri import WebSocketURI
+    from websockets.utils import generate_key
 except ImportError:
     raise MissingDependencyError(
         "the websockets package is missing, or too old",
@@ -141,6 +142,8 @@ class Wire:
 
     def answers(self) -> list[bytes]:
         """What is to be written without having been asked for: pongs and close frames."""
+        if self._protocol is None and not self._parting:
+            return []
         answers, self._parting = self._parting, []
         if self._protocol is not None:
             answers += filter(None, self._protocol.data_to_send())

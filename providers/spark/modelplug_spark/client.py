@@ -121,17 +121,15 @@ class SparkLLMClient(ProxyLLMClient):
     ) -> tuple[Endpoint, bytes]:
         """Where a request goes, and the message that it becomes."""
         model = _placed(request.model or self.default_model, self.params, options.domain)
-        endpoint = _endpoint(
-            model.url,
-            allow_insecure=self.params.allow_insecure,
-            public_only=not self.params.proxy_api_base,
-        )
+        is_public = not self.params.proxy_api_base
+        endpoint = _parsed(model.url, self.params.allow_insecure, is_public)
         asked = question(request, model, app_id=app_id, options=options, call=call)
         return endpoint, encode_request(asked)
 
 
-_endpoint = lru_cache(maxsize=64)(Endpoint.parse)
-"""Each address is parsed once, not once a request."""
+@lru_cache(maxsize=64)  # each address once, not once a request
+def _parsed(url: str, allow_insecure: bool, public_only: bool) -> Endpoint:
+    return Endpoint.parse(url, allow_insecure=allow_insecure, public_only=public_only)
 
 
 def _placed(name: str, params: ProxyModelParameters, domain: str | None = None) -> SparkModel:
@@ -143,18 +141,15 @@ def _placed(name: str, params: ProxyModelParameters, domain: str | None = None) 
 
 def _signed(endpoint: Endpoint, credential: Credential, call: Call) -> Secret:
     """The query for this moment. In a frame of its own: no text of it outlives the call."""
-    query, *others = map(
-        Secret,
-        sign(
-            endpoint.host_header,
-            endpoint.path,
-            key=credential.api_key.reveal(),
-            secret=credential.api_secret.reveal(),
-            date=date_of(time.time()),
-        ),
+    signed = sign(
+        endpoint.host_header,
+        endpoint.path,
+        key=credential.api_key.reveal(),
+        secret=credential.api_secret.reveal(),
+        date=date_of(time.time()),
     )
-    call.conceal(query, *others)
-    return query
+    call.conceal(*signed)
+    return signed.query
 
 
 async def _received(ws: WebSocket, protocol: SparkProtocol) -> list[Delta | Finish]:

@@ -13,6 +13,8 @@ from email.utils import formatdate, parsedate_to_datetime
 from typing import NamedTuple
 from urllib.parse import quote_plus
 
+from modelplug import Secret
+
 __all__ = ["TOLERANCE", "Signed", "date_of", "seconds_of", "sign", "signature", "signed_text"]
 
 TOLERANCE = 300
@@ -53,7 +55,7 @@ def signature(text: str, secret: str) -> str:
 
 
 class Signed(NamedTuple):
-    """A query, and what stands in it that is as secret as the key and the secret that made it.
+    """A query, and what stands in it: all as secret as the key and the secret that made it.
 
     Attributes:
         query: what authenticates a request, without the question mark (D-Auth; steps 4, 5).
@@ -61,9 +63,9 @@ class Signed(NamedTuple):
         signature: see ``signature``.
     """
 
-    query: str
-    authorization: str
-    signature: str
+    query: Secret
+    authorization: Secret
+    signature: Secret
 
 
 def sign(host: str, path: str, *, key: str, secret: str, date: str) -> Signed:
@@ -85,4 +87,4 @@ def sign(host: str, path: str, *, key: str, secret: str, date: str) -> Signed:
     # These are all that base64 has of what needs it; quote would look at each character.
     quoted = encoded.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
     query = f"authorization={quoted}&date={quote_plus(date)}&host={quote_plus(host)}"
-    return Signed(query, encoded, signed)
+    return Signed(Secret(query), Secret(encoded), Secret(signed))

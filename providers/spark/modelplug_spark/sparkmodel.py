@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -119,10 +120,12 @@ class SparkModel:
             model=self.name,
             context_length=self.context_length,
             capabilities=self.capabilities,
-            ext_metadata={
-                "product": self.product,
-                "domain": self.domain,
-                "aliases": self.aliases,
-                "max_tokens": int(self.max_tokens.high),
-            },
+            ext_metadata=MappingProxyType(  # shared by all that ask
+                {
+                    "product": self.product,
+                    "domain": self.domain,
+                    "aliases": self.aliases,
+                    "max_tokens": int(self.max_tokens.high),
+                }
+            ),
         )

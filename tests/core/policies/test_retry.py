@@ -9,6 +9,7 @@ import math
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -261,6 +262,23 @@ def test_the_clock_of_the_first_delta_begins_anew() -> None:
     assert run_virtually(main()) == ("a", 3.5)
 
 
+def test_a_wait_between_attempts_is_no_connecting() -> None:
+    """An attempt that fails in the turn in which it began to connect leaves no clock behind."""
+
+    class Refused(AsyncTurns):
+        async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Delta]:
+            call.reached("connecting")
+            async for piece in super().stream_deltas(request, call):
+                yield piece
+
+    async def main() -> tuple[str, float]:
+        retry = Retry(Refused([ServerError], ANSWER), backoff=Backoff(base=8), jitter=lambda: 1.0)
+        asked = ModelRequest(messages="hi", timeout=Timeouts(connect=1, open=2))
+        return (await retry.generate(asked)).text, asyncio.get_running_loop().time()
+
+    assert run_virtually(main()) == ("ab", 8)
+
+
 def test_each_attempt_runs_into_its_own_clock() -> None:
     """Three times two seconds, exactly."""
 
@@ -409,6 +427,29 @@ def test_a_converter_of_the_caller_s_runs_once() -> None:
     client = AsyncTurns([ServerError], [ServerError], ANSWER)
     Retry(client, backoff=AT_ONCE).sync_generate("hi", Shouting())
     assert (runs, [each.question for each in client.requests]) == (1, ["HI"] * 3)
+
+
+def test_what_a_plugin_writes_into_messages_stays_in_its_attempt() -> None:
+    """Each attempt gets what the caller's converter gave, whatever was made of it before."""
+    seen = []
+
+    class Parts(MessageConverter):
+        def convert(
+            self, messages: Sequence[ModelMessage], metadata: ModelMetadata | None = None
+        ) -> Sequence[ModelMessage]:
+            return [ModelMessage("human", [{"type": "text", "text": "hi"}])]
+
+    class Writing(AsyncTurns):
+        async def stream_deltas(self, request: ModelRequest, call: Call) -> AsyncIterator[Delta]:
+            part: Any = request.messages[0].content[0]
+            seen.append(part["text"])
+            part["text"] += "!"
+            async for piece in super().stream_deltas(request, call):
+                yield piece
+
+    client = Writing([ServerError], [ServerError], [ServerError], ANSWER)
+    Retry(client, backoff=AT_ONCE, retries=3).sync_generate("hi", Parts())
+    assert seen == ["hi"] * 4
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import warnings
 import weakref
 from contextlib import AsyncExitStack
 
@@ -11,12 +12,18 @@ import pytest
 
 from modelplug.call import Call
 from modelplug.errors import ConnectionLostError
-from modelplug.transport import Endpoint
-from modelplug.transport.gate import AT_ONCE, gate_to
+from modelplug.transport import Endpoint, gate
+from modelplug.transport.gate import AT_ONCE, Turn, gate_to
 from modelplug.transport.websocket import WebSocket, connect
 from tests.core.transport.peers import Peer, accept, silence, until
 
 PLACE = Endpoint(scheme="ws", host="127.0.0.1", port=80)
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody's time runs out while a test looks at who is in."""
+    monkeypatch.setattr(gate, "HELD_SECONDS", 3600)
 
 
 async def opened(call: Call, endpoint: Endpoint, rooms: AsyncExitStack) -> WebSocket:
@@ -24,15 +31,16 @@ async def opened(call: Call, endpoint: Endpoint, rooms: AsyncExitStack) -> WebSo
     return await rooms.enter_async_context(connect(endpoint, call=call))
 
 
+@pytest.mark.usefixtures("held")
 async def test_the_next_gets_in_when_one_leaves_in_the_order_of_coming() -> None:
     """So many are in at once, and nobody overtakes."""
     async with AsyncExitStack() as inside:
         for _ in range(AT_ONCE):
-            await inside.enter_async_context(gate_to(PLACE))
+            await inside.enter_async_context(Turn(PLACE))
         entered: list[int] = []
 
         async def enter(number: int) -> None:
-            async with gate_to(PLACE):
+            async with Turn(PLACE):
                 entered.append(number)
 
         waiting = [asyncio.ensure_future(enter(number)) for number in range(3)]
@@ -43,11 +51,12 @@ async def test_the_next_gets_in_when_one_leaves_in_the_order_of_coming() -> None
     assert entered == [0, 1, 2]
 
 
+@pytest.mark.usefixtures("held")
 async def test_a_place_that_is_full_keeps_nobody_from_another() -> None:
     """The gate is that of a host's port; paths and schemes share it."""
     async with AsyncExitStack() as inside:
         for _ in range(AT_ONCE):
-            await inside.enter_async_context(gate_to(PLACE))
+            await inside.enter_async_context(Turn(PLACE))
         full = gate_to(PLACE.with_path("/other")).locked()
         other = gate_to(Endpoint(scheme="ws", host="127.0.0.1", port=81)).locked()
     assert (full, other) == (True, False)
@@ -60,13 +69,14 @@ async def test_a_gate_that_nobody_uses_is_forgotten() -> None:
     assert gate() is None
 
 
+@pytest.mark.usefixtures("held")
 def test_each_loop_has_a_gate_of_its_own() -> None:
     """What one loop's calls wait for is no other loop's business."""
 
     async def fill(inside: AsyncExitStack) -> bool:
         was_full = gate_to(PLACE).locked()
         for _ in range(AT_ONCE):
-            await inside.enter_async_context(gate_to(PLACE))
+            await inside.enter_async_context(Turn(PLACE))
         return was_full
 
     first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
@@ -83,6 +93,7 @@ def test_each_loop_has_a_gate_of_its_own() -> None:
             loop.close()
 
 
+@pytest.mark.usefixtures("held")
 async def test_a_handshake_holds_its_place_until_it_is_answered() -> None:
     """The call behind isn't connecting yet, so no clock of connecting runs for it."""
     answer = asyncio.Event()
@@ -102,11 +113,12 @@ async def test_a_handshake_holds_its_place_until_it_is_answered() -> None:
         assert {"open"} == {call.phase for call in calls}
 
 
+@pytest.mark.usefixtures("held")
 async def test_one_that_is_aborted_or_cancelled_while_it_waits_connects_nowhere() -> None:
     """It leaves its place in the queue to the next."""
     async with Peer(silence) as peer, AsyncExitStack() as inside:
         for _ in range(AT_ONCE):
-            await inside.enter_async_context(gate_to(peer.endpoint))
+            await inside.enter_async_context(Turn(peer.endpoint))
         aborted, cancelled = Call(), Call()
         rooms = await inside.enter_async_context(AsyncExitStack())
         waiting = [
@@ -123,4 +135,38 @@ async def test_one_that_is_aborted_or_cancelled_while_it_waits_connects_nowhere(
         with pytest.raises(asyncio.CancelledError):
             await waiting[1]
         assert peer.connections == 0
+        assert not gate_to(peer.endpoint).locked()
+
+
+def test_a_loop_that_is_dropped_unclosed_is_not_kept() -> None:
+    """With calls that wait in the gate, which know it, and its timers."""
+
+    async def enter(inside: AsyncExitStack) -> None:
+        for _ in range(3):
+            await inside.enter_async_context(Turn(PLACE))
+
+    loop = asyncio.new_event_loop()
+    kept = weakref.ref(loop)
+    loop.run_until_complete(enter(AsyncExitStack()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # it isn't closed, on purpose
+        del loop
+        gc.collect()
+    assert kept() is None
+
+
+async def test_a_place_that_does_not_answer_lets_others_in_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They fail by clocks of their own, and not by waiting for those before them."""
+    monkeypatch.setattr(gate, "HELD_SECONDS", 0.001)
+    async with Peer(silence) as peer, AsyncExitStack() as rooms:
+        calls = [Call() for _ in range(AT_ONCE + 1)]
+        opening = [asyncio.ensure_future(opened(call, peer.endpoint, rooms)) for call in calls]
+        await until(lambda: calls[-1].phase == "open")
+        assert not any(each.done() for each in opening)
+        for call in calls:
+            call.abort()
+        ends = await asyncio.gather(*opening, return_exceptions=True)
+        assert {ConnectionLostError} == {type(each) for each in ends}
         assert not gate_to(peer.endpoint).locked()

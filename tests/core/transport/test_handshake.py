@@ -1,4 +1,4 @@
-"""The opening handshake: the request, and what is made of answers that are no WebSocket."""
+"""The opening handshake: what is made of answers that are no WebSocket."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from websockets.datastructures import Headers
-from websockets.http11 import Request
 
 from modelplug.call import Call
 from modelplug.secrets import Secret
@@ -20,7 +18,6 @@ from modelplug.transport.handshake import (
     Refusal,
     misunderstanding,
     refused,
-    request_bytes,
 )
 
 ENDPOINT = Endpoint.parse("wss://a.example/chat")
@@ -42,19 +39,6 @@ def answer_of(*parts: bytes) -> Answer:
 def refusal_of(*parts: bytes, scrub: Callable[[str], str] = str) -> Refusal | None:
     """What is made of an answer that has come in parts."""
     return answer_of(*parts).refusal(scrub)
-
-
-def test_the_query_joins_the_target() -> None:
-    """Path, question mark, query; a blank in it can't end the request line."""
-    request = Request("/chat", Headers({"Host": "a"}))
-    assert request_bytes(request, Secret("a=b c&d=%20+")) == (
-        b"GET /chat?a=b%20c&d=%20+ HTTP/1.1\r\nHost: a\r\n\r\n"
-    )
-
-
-def test_no_query_no_question_mark() -> None:
-    """An empty secret is no query."""
-    assert request_bytes(Request("/", Headers()), Secret()) == b"GET / HTTP/1.1\r\n\r\n"
 
 
 def test_a_refusal_has_what_the_server_said() -> None:

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from websockets.client import ClientProtocol
 from websockets.protocol import OPEN
 from websockets.uri import WebSocketURI
-from websockets.utils import accept_key
+from websockets.utils import accept_key, generate_key
 
 from modelplug.secrets import Secret
 from modelplug.transport.endpoint import Endpoint
-from modelplug.transport.upgrade import agrees, asking, generate_key
+from modelplug.transport.upgrade import agrees, asking
 
 UNTIMED = run_with(deadline=None)
 KEY = generate_key()

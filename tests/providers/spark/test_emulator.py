@@ -43,7 +43,7 @@ def url_of(
     host = told["url"].removeprefix("ws://")
     date = date_of(time.time() + seconds)
     signed = sign(host, path, key=told["api_key"], secret=secret or told["api_secret"], date=date)
-    return f"{told['url']}{path}?{signed.query}"
+    return f"{told['url']}{path}?{signed.query.reveal()}"
 
 
 def question(emulator: SparkEmulator, content: str = "How are you?") -> bytes:

@@ -75,7 +75,7 @@ def signed(account: Account, *, at: float) -> RawRequest:
         date=date_of(at),
     )
     return RawRequest(
-        target=f"/v3.5/chat?{signed.query}",
+        target=f"/v3.5/chat?{signed.query.reveal()}",
         headers={"host": "spark-api.xf-yun.com"},
         body=encoded(question),
     )

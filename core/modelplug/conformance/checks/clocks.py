@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from socket import AF_INET, SOCK_STREAM, socket
 from typing import Any, TypeVar
 
-from modelplug.client import RequestLike
 from modelplug.conformance.calls import Running
 from modelplug.conformance.check import check
 from modelplug.conformance.directions import STREAMS
@@ -24,7 +23,7 @@ from modelplug.errors import (
     IdleTimeoutError,
     TotalTimeoutError,
 )
-from modelplug.request import ModelRequest
+from modelplug.request import ModelRequest, RequestLike
 from modelplug.testing.steps import Drip, Hang, KeepAlive, Noise, Silence, Step
 from modelplug.timeouts import Timeouts
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from modelplug.capabilities import Capabilities, ModelMetadata
-from modelplug.client import ProxyLLMClient, RequestLike
+from modelplug.client import ProxyLLMClient
 from modelplug.configstring import ConfigString, Target
 from modelplug.conformance.check import check
 from modelplug.conformance.lab import Lab
 from modelplug.conformance.verdict import NotApplicable
 from modelplug.delta import Finish
 from modelplug.errors import BadRequestError, ConfigError, ModelNotFoundError
-from modelplug.request import ModelRequest
+from modelplug.request import ModelRequest, RequestLike
 
 _NOBODY = "nobody-knows-7f3a"
 """A model that there isn't."""

@@ -18,7 +18,7 @@ from modelplug import (
     Secret,
     ServerError,
 )
-from modelplug.client import RequestLike
+from modelplug.request import RequestLike
 from modelplug.stream import ModelStream
 from modelplug.transport import Endpoint
 from modelplug.transport.websocket import WebSocket, connect

@@ -8,9 +8,9 @@ from time import monotonic
 from typing import Any
 
 from modelplug import Call, Delta, Finish, IdleTimeoutError, ModelRequest, Timeouts
-from modelplug.client import RequestLike
 from modelplug.delta import ToolCallDelta
 from modelplug.messages import MessageConverter
+from modelplug.request import RequestLike
 from modelplug.stream import ModelStream
 from tests.core.conformance.mutants import mutant
 from tests.core.conformance.mutants.cancelling import PumpsOn, detached

@@ -17,7 +17,7 @@ from modelplug import (
     SchemaError,
     SyncModelStream,
 )
-from modelplug.client import RequestLike
+from modelplug.request import RequestLike
 from tests.core.conformance.mutants import mutant
 from tests.core.conformance.reference import ReferenceClient
 

@@ -26,7 +26,7 @@ from modelplug import (
     ModelRequest,
     ServerError,
 )
-from modelplug.client import RequestLike
+from modelplug.request import RequestLike
 from modelplug.testing.http import HttpUpstream
 from tests.core.conformance.mutants import mutant
 from tests.core.conformance.reference import HARNESS, ReferenceClient

@@ -20,7 +20,7 @@ from modelplug import (
     Secret,
     TruncatedStreamError,
 )
-from modelplug.client import RequestLike
+from modelplug.request import RequestLike
 from modelplug.transport import Endpoint
 from modelplug.transport.websocket import connect
 from tests.core.conformance.mutants import mutant

@@ -153,7 +153,7 @@ class SeedClient(ProxyLLMClient):
             secret=credential.api_secret.reveal(),
             date=date_of(time()),
         )
-        return f"{self.url}?{signed.query}"
+        return f"{self.url}?{signed.query.reveal()}"
 
     # ------------------------------------------------------------------ the rest
 
