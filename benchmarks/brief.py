@@ -40,7 +40,8 @@ def _table(wire: str, columns: Sequence[Sequence[Result]], names: Sequence[str])
         f"{METRICS[results[0].case.headline].title}, {name}"
         for results, name in zip(columns, names, strict=True)
     ]
-    whom = dict.fromkeys(each.subject.name for each in columns[0] if each.subject.ours)
+    others = (each.subject for each in columns[0] if each.subject.ours)
+    whom = [each.name for each in others if not each.is_ours]
     rows = [[who, *(_times(results, who) for results in columns)] for who in whom]
     return markdown([f"{wire}: multiples of ours", *titles], rows)
 
