@@ -12,17 +12,21 @@ __all__ = ["brief"]
 
 _WIRES: Mapping[str, Mapping[str, str]] = {
     "OpenAI's wire": {
-        "openai-deltas": "a chunk",
+        "openai-deltas": "a delta",
         "openai-requests": "a request",
+        "openai-streams-200": "200 streams at once",
         "startup-wires": "start-up",
     },
     "Spark": {
         "spark-deltas-5000": "a delta",
         "spark-requests": "a request",
-        "spark-first-tls": "over wss",
+        "spark-streams-1000": "1,000 streams at once",
     },
 }
 """By wire its columns, each a case and how it is called here."""
+
+_ALIKE = {"httpx, asyncio": "httpx"}
+"""Whose start-up is that of another name."""
 
 
 def brief(outcome: Sequence[Sequence[Result]]) -> str:
@@ -47,5 +51,6 @@ def _table(wire: str, columns: Sequence[Sequence[Result]], names: Sequence[str])
 
 
 def _times(results: Sequence[Result], who: str) -> str:
-    found = next((each for each in results if each.subject.name == who), None)
+    names = (who, _ALIKE.get(who))
+    found = next((each for each in results if each.subject.name in names), None)
     return ratio(of_ours(results, found) if found else None)

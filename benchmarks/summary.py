@@ -29,16 +29,17 @@ def spread(result: Result, metric: str) -> Spread | None:
 
 
 def multiple(result: Result, of: Result, metric: str) -> Spread | None:
-    """A metric as a multiple of another subject's: the ratio of the medians.
+    """A metric as a multiple of another subject's, run by run.
 
-    The least and the most are those of single runs, which took turns.
+    Runs took turns, so that what disturbs one mostly disturbs the other, too.
     """
-    mine, theirs = spread(result, metric), spread(of, metric)
-    if mine is None or theirs is None or not theirs.low:
-        return None
     pairs = zip(result.readings, of.readings, strict=False)  # who fails isn't run again
-    ratios = [one[metric] / other[metric] for one, other in pairs]
-    return Spread(middle=mine.middle / theirs.middle, low=min(ratios), high=max(ratios))
+    ratios = [
+        one[metric] / other[metric] for one, other in pairs if metric in one and other.get(metric)
+    ]
+    if not ratios:
+        return None
+    return Spread(middle=median(ratios), low=min(ratios), high=max(ratios))
 
 
 def of_bare(results: Sequence[Result], result: Result) -> float | None:
@@ -52,9 +53,6 @@ def of_ours(results: Sequence[Result], result: Result) -> float | None:
 
 
 def _ratio(results: Sequence[Result], result: Result, beside: str | None) -> float | None:
-    metric = result.case.headline
-    mine = spread(result, metric)
-    theirs = [spread(each, metric) for each in results if each.subject.name == beside]
-    if mine is None or not theirs or theirs[0] is None or not theirs[0].middle:
-        return None
-    return mine.middle / theirs[0].middle
+    theirs = next((each for each in results if each.subject.name == beside), None)
+    times = multiple(result, theirs, result.case.headline) if theirs else None
+    return times.middle if times else None

@@ -44,7 +44,7 @@ def _without(case: Case, *names: str) -> Case:
     """The same without those who take minutes for so many."""
     subjects = tuple(each for each in case.subjects if each.name not in names)
     told = ", ".join(f"`{name}`" for name in names)
-    note = f"{case.note} Left out, for the time that they take: {told}."
+    note = f"{case.note} Left out, to keep the run short: {told}."
     return replace(case, subjects=subjects, note=note)
 
 

@@ -59,7 +59,7 @@ CASES = (
         per="request",
         answer=Answer(wire="spark", deltas=1),
         program=often,
-        asks=300,
+        asks=2000,
         drawn=True,
     ),
     Case(

@@ -25,4 +25,4 @@ def result(subject: Subject, *cpu: float, fault: str = "") -> Result:
     return Result(case=CASE, subject=subject, readings=readings, fault=fault)
 
 
-RESULTS = [result(OURS, 2e-6, 4e-6, 3e-6), result(BARE, 6e-6), result(PEER, 90e-6)]
+RESULTS = [result(OURS, 2e-6, 4e-6, 3e-6), result(BARE, *[6e-6] * 3), result(PEER, *[90e-6] * 3)]

@@ -9,12 +9,12 @@ from benchmarks.case import Result
 from benchmarks.catalogue import case_of
 from tests.benchmarks.cases import RESULTS
 
-SPARK = ("spark-deltas-5000", "spark-requests", "spark-first-tls")
+SPARK = ("spark-deltas-5000", "spark-requests", "spark-streams-1000")
 
 
 def measured(name: str) -> list[Result]:
     """Made-up readings of a case that there is."""
-    readings = {"cpu": 2.0, "first": 0.5}
+    readings = {"cpu": 2.0}
     results = []
     for each in RESULTS:
         theirs = {key: value * len(each.subject.name) for key, value in readings.items()}
