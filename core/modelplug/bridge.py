@@ -147,9 +147,9 @@ async def _settle(main: Callable[[], Coroutine[object, object, T]], result: Futu
 
 
 class _Process:
-    """The loop thread of this process: the package's one piece of global state.
+    """The loop thread of this process, which is global state.
 
-    Global because a loop is needed that outlives every client, and one that several share.
+    That is because a loop is needed that outlives every client, and one that several share.
     """
 
     def __init__(self) -> None:
