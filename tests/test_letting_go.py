@@ -250,7 +250,7 @@ def test_a_slow_thread_holds_a_flood_of_large_messages_back(upstream: WebSocketU
     with client_of(upstream).sync_generate_stream("hi") as stream:
         next(stream)
         threading.Event().wait(0.5)  # what would be read ahead is read in this time
-        assert len(stream._stream._answer.deltas) < 30  # type: ignore[union-attr]  # it has begun
+        assert len(stream._stream._answer.pieces) < 30  # type: ignore[union-attr]  # it has begun
 
 
 OPEN = """

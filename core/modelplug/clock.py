@@ -143,7 +143,8 @@ class Clock:
         self._forget()
         self._queue_limit = seconds
         began = self.loop.time() if since is None else self._started + since
-        self._expire((_after(began, seconds), _QUEUE))
+        self._expire()
+        self._expire_by(_after(began, seconds), _QUEUE)
 
     def remaining(self) -> float | None:
         """Seconds until the deadline, never below 0; None without one."""
@@ -172,8 +173,10 @@ class Clock:
         self._cancels = task.cancelling() if task else 0
         if self._has_progressed:
             self._has_progressed = False
-            self._expire((_after(self.loop.time(), self._timeouts.idle), _IDLE))
-        self._arm()
+            self._expire()
+            self._expire_by(_after(self.loop.time(), self._timeouts.idle), _IDLE)
+        if self._timer is None or self._expires is None or self._timer.when() > self._expires:
+            self._arm()
         return task
 
     def end_wait(self) -> bool:
@@ -271,13 +274,14 @@ class Clock:
             return
         self._phase = phase
         limits, now = self._timeouts, self.loop.time()
-        opened = _after(self._begun, limits.open), _OPEN
-        if phase == "connecting":
-            self._expire(opened, (_after(now, limits.connect), _CONNECT))
-        elif phase == "open":
-            self._expire(opened)
+        if phase in ("connecting", "open"):
+            self._expire()
+            self._expire_by(_after(self._begun, limits.open), _OPEN)
+            if phase == "connecting":
+                self._expire_by(_after(now, limits.connect), _CONNECT)
         elif phase in ("start", "sent"):
-            self._expire((_after(now, limits.first_delta), _FIRST_DELTA))
+            self._expire()
+            self._expire_by(_after(now, limits.first_delta), _FIRST_DELTA)
         if self._task is not None:
             self._arm()
 
@@ -289,12 +293,14 @@ class Clock:
             if self._phase in ("connecting", "open"):
                 self._enter(self._phase)
 
-    def _expire(self, *limits: tuple[float | None, _Limit]) -> None:
-        """Have the wait end at the deadline, or at the nearest of some moments before it."""
+    def _expire(self) -> None:
+        """Have the wait end at the deadline."""
         self._expires, self._limit = self._deadline, _TOTAL
-        for moment, limit in limits:
-            if moment is not None and (self._expires is None or moment < self._expires):
-                self._expires, self._limit = moment, limit
+
+    def _expire_by(self, moment: float | None, limit: _Limit) -> None:
+        """Have the wait end at ``moment`` if that is nearer than what there is."""
+        if moment is not None and (self._expires is None or moment < self._expires):
+            self._expires, self._limit = moment, limit
 
     def _arm(self) -> None:
         if self._expires is None:

@@ -52,20 +52,20 @@ class Answer:
     __slots__ = (
         "attempts",
         "backend",
-        "deltas",
         "error_code",
         "finish",
         "incremental",
         "metrics",
         "model",
         "model_context",
+        "pieces",
         "request_id",
         "served_by",
         "warnings",
     )
 
     def __init__(self, *, backend: str | None = None, model: str | None = None) -> None:
-        self.deltas: list[Delta] = []
+        self.pieces: list[Delta | str] = []
         self.finish: Finish | None = None
         self.metrics: ModelInferenceMetrics | None = None
         self.backend = backend
@@ -77,6 +77,15 @@ class Answer:
         self.error_code = 0
         self.incremental = False
         self.model_context: Mapping[str, object] | None = None
+
+    def add(self, delta: Delta) -> None:
+        """Collect what has come; of what is text and nothing else, the text alone.
+
+        A text is no object that the garbage collector has to look at: with a thousand answers
+        that come at once it takes a fifth of the time otherwise.
+        """
+        has_more = delta.reasoning or delta.tool_call or delta.sources or delta.extra
+        self.pieces.append(delta if has_more else delta.text)
 
 
 _NOTHING = Delta()
@@ -149,7 +158,7 @@ class ModelOutput:
         extra: Mapping[str, object] | None = None,
     ) -> None:
         answer = self._answer = Answer(backend=backend, model=model)
-        answer.deltas = [
+        answer.pieces = [
             Delta(text, reasoning=reasoning, sources=sources, extra=extra),
             *map(_piece, _numbered(tool_calls)),
         ]
@@ -164,7 +173,7 @@ class ModelOutput:
         answer.error_code = error_code
         answer.incremental = incremental
         answer.model_context = model_context
-        self._upto = len(answer.deltas)
+        self._upto = len(answer.pieces)
         self._last = Delta(delta, reasoning=reasoning_delta)
         self.final = final
 
@@ -173,7 +182,7 @@ class ModelOutput:
         """A view on all that ``answer`` holds now; final when there is no ``last`` delta."""
         output = _new(cls)
         output._answer = answer
-        output._upto = len(answer.deltas)
+        output._upto = len(answer.pieces)
         output._last = last or _NOTHING
         output.final = last is None
         return output
@@ -201,7 +210,7 @@ class ModelOutput:
     @property
     def text(self) -> str:
         """The answer's text up to here. Joined at each read: linear in its length."""
-        return "".join([delta.text for delta in self._deltas])
+        return "".join([each if isinstance(each, str) else each.text for each in self._pieces])
 
     @property
     def delta(self) -> str:
@@ -309,8 +318,13 @@ class ModelOutput:
         return {name: value for part in parts if part for name, value in part.items()}
 
     @property
+    def _pieces(self) -> list[Delta | str]:
+        return self._answer.pieces[: self._upto]
+
+    @property
     def _deltas(self) -> list[Delta]:
-        return self._answer.deltas[: self._upto]
+        """Those that hold more than text."""
+        return [each for each in self._pieces if not isinstance(each, str)]
 
     @property
     def _finish(self) -> Finish | None:

@@ -106,7 +106,7 @@ class ModelStream:
         while True:
             for piece in self._batch:
                 if isinstance(piece, Delta):
-                    if is_content(piece):
+                    if piece.text or is_content(piece):  # mostly it is text: a call less for each
                         text: object = piece.text
                         if not isinstance(text, str):
                             await self._fail(_not_a_piece(text))
@@ -139,8 +139,8 @@ class ModelStream:
             if not (isinstance(piece, Delta) and isinstance(piece.text, str)):
                 self._batch = chain((piece,), batch)  # an end, or a fault: for the next read
                 return
-            if piece.text or is_content(piece):  # mostly it is text: a call less for each
-                answer.deltas.append(piece)
+            if piece.text or is_content(piece):
+                answer.add(piece)
                 yield ModelOutput.of(answer, piece)
 
     async def final(self) -> ModelOutput:
@@ -236,9 +236,9 @@ class ModelStream:
 
     def _collect(self, delta: Delta) -> ModelOutput:
         answer = self._answer
-        answer.deltas.append(delta)
-        _, _, clock = self._running()
-        clock.progressed()
+        answer.add(delta)
+        if self._clock is not None:
+            self._clock.progressed()
         if self._first_delta is None:
             self._began()
         return ModelOutput.of(answer, delta)
@@ -250,38 +250,39 @@ class ModelStream:
         self._tell(FirstDelta, seconds=self._first_delta)
 
     async def _wait(self, *, after_nothing: bool) -> Sequence[object]:
-        """The provider's next pieces, for one reader at a time."""
+        """The provider's next pieces, for one reader at a time.
+
+        On any failure the stream is ended and closed first.
+        """
         if self._reading:
             raise WrongUseError("two tasks read one stream", hint="give each a stream of its own")
         if self._clock is not None and self._clock.loop is not asyncio.get_running_loop():
             raise WrongUseError("a stream is read on the loop where it began")
         self._reading = True
         try:
-            return await self._step(after_nothing=after_nothing)
-        finally:
-            self._reading = False
-            if self._reader_gone is not None:
-                self._reader_gone.set()
-
-    async def _step(self, *, after_nothing: bool) -> Sequence[object]:
-        """The provider's next pieces; on any failure the stream is ended and closed first."""
-        try:
             if self._attempt is not None:
                 pieces = await self._attempt.next(after_nothing=after_nothing)
                 return pieces if isinstance(pieces, (list, tuple)) else (pieces,)
             self._attempt = await self._opened()
             return self._attempt.first
-        except ProxyLLMError as error:
-            failure = error
-        except BaseException:
+        except BaseException as error:  # noqa: BLE001  # raised by what ends the stream
+            return await self._end_with(error)
+        finally:
+            self._reading = False
+            if self._reader_gone is not None:
+                self._reader_gone.set()
+
+    async def _end_with(self, cause: BaseException) -> NoReturn:
+        """End the stream with what a wait has raised, and raise that."""
+        try:
+            if isinstance(cause, ProxyLLMError):
+                await self._fail(cause)
             # Cancelled, or a converter of the caller's own raised.
             self._abandon()
             await self._close_source()
-            raise
-        try:
-            await self._fail(failure)
+            raise cause
         finally:
-            del failure  # the error's traceback holds this frame: no cycle
+            del cause  # its traceback holds this frame: no cycle
 
     async def _opened(self) -> Attempt:
         """The attempt that serves, when its answer begins."""
@@ -322,7 +323,7 @@ class ModelStream:
             self._tell(
                 CallFinished,
                 seconds=clock.elapsed,
-                deltas=len(answer.deltas),
+                deltas=len(answer.pieces),
                 finish_reason=finish.reason,
                 usage=finish.usage,
             )
@@ -380,7 +381,7 @@ class ModelStream:
         ended_ms = self._started_ms + round(seconds * 1000)
         began_ms = self._started_ms + round((self._first_delta or 0.0) * 1000)
         return ModelInferenceMetrics(
-            collect_index=len(self._answer.deltas),
+            collect_index=len(self._answer.pieces),
             start_time_ms=self._started_ms,
             end_time_ms=ended_ms,
             current_time_ms=ended_ms,
@@ -402,7 +403,7 @@ class ModelStream:
     def _so_far(self) -> dict[str, object]:
         """What the end of a call tells of it."""
         seconds = self._clock.elapsed if self._clock else 0.0
-        return {"seconds": seconds, "deltas": len(self._answer.deltas)}
+        return {"seconds": seconds, "deltas": len(self._answer.pieces)}
 
     def _event(self, event: type[CallStarted], **details: object) -> CallStarted:
         who = {"backend": self._answer.backend, "model": self._answer.model}

@@ -81,7 +81,7 @@ def streamed(answer: Answer, pieces: list[Delta]) -> list[ModelOutput]:
     """The outputs of ``pieces``, as a stream makes them."""
     outputs = []
     for piece in pieces:
-        answer.deltas.append(piece)
+        answer.add(piece)
         outputs.append(ModelOutput.of(answer, piece))
     return outputs
 
@@ -273,7 +273,7 @@ class TestViews:
         """A delta costs the same however long the answer has become."""
         answer = Answer()
         output = streamed(answer, [Delta("hel"), Delta("lo", reasoning="mm")])[-1]
-        answer.deltas = Untouchable(answer.deltas)
+        answer.pieces = Untouchable(answer.pieces)
         assert (output.delta, output.reasoning_delta, output.final) == ("lo", "mm", False)
         with pytest.raises(AssertionError, match="the deltas were read"):
             _ = output.text
@@ -281,7 +281,7 @@ class TestViews:
     def test_making_a_view_touches_no_delta(self) -> None:
         """An output costs the same however long the answer has become."""
         answer = Answer()
-        answer.deltas = Untouchable([Delta("hel"), Delta("lo")])
+        answer.pieces = Untouchable([Delta("hel"), "lo"])
         assert ModelOutput.of(answer, Delta("lo")).delta == "lo"
 
     @pytest.mark.parametrize("name", OF_THE_FINAL)
