@@ -23,12 +23,12 @@ from modelplug.clock import Clock
 from modelplug.delta import DeltaStream
 from modelplug.errors import PluginContractError
 from modelplug.fitting import (
+    PluginsPart,
     as_request,
     bound,
     complete,
     converted,
     fitting,
-    plugins_part,
     read,
 )
 from modelplug.messages import MessageConverter, MessageLike, has_more_than_text
@@ -124,7 +124,7 @@ class Caller:
         self._check()
         asked = complete(request, self._client).copy(on_unsupported=on_unsupported)
         fit = fitting(asked, call, self._client)
-        with plugins_part():
+        with PluginsPart():
             return asked, self._client.preview(fit, call)
 
     def convert(self, request: ModelRequest, converter: MessageConverter | None) -> ModelRequest:

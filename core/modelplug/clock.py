@@ -25,7 +25,7 @@ __all__ = ["CLEANUP_SECONDS", "Clock"]
 CLEANUP_SECONDS = 1.0
 """How long a provider's own clean-up may take once its connection has been aborted."""
 
-_ORDER = get_args(Phase)
+_RANK = {phase: rank for rank, phase in enumerate(get_args(Phase))}
 
 
 class _Limit(NamedTuple):
@@ -264,7 +264,7 @@ class Clock:
     def _enter(self, phase: Phase, attempt: int | None = None) -> None:
         if attempt not in (None, self.attempt):
             return  # a report from a thread that its abort hasn't reached yet
-        if _ORDER.index(phase) < _ORDER.index(self._phase):
+        if _RANK[phase] < _RANK[self._phase]:
             return  # a report from another thread that the answer has overtaken
         if phase == "connecting" and self._phase == "start":
             self._phase, self._is_connecting = phase, True
@@ -273,15 +273,14 @@ class Clock:
             self.loop.call_soon(self._connects)
             return
         self._phase = phase
-        limits, now = self._timeouts, self.loop.time()
         if phase in ("connecting", "open"):
             self._expire()
-            self._expire_by(_after(self._begun, limits.open), _OPEN)
-            if phase == "connecting":
-                self._expire_by(_after(now, limits.connect), _CONNECT)
+            self._expire_by(_after(self._begun, self._timeouts.open), _OPEN)
+        if phase == "connecting":
+            self._expire_by(_after(self.loop.time(), self._timeouts.connect), _CONNECT)
         elif phase in ("start", "sent"):
             self._expire()
-            self._expire_by(_after(now, limits.first_delta), _FIRST_DELTA)
+            self._expire_by(_after(self.loop.time(), self._timeouts.first_delta), _FIRST_DELTA)
         if self._task is not None:
             self._arm()
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from modelplug.call import Call
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from modelplug.client import ProxyLLMClient
     from modelplug.request import RequestLike
 
-__all__ = ["as_request", "bound", "complete", "converted", "fitting", "plugins_part", "read"]
+__all__ = ["PluginsPart", "as_request", "bound", "complete", "converted", "fitting", "read"]
 
 log = logging.getLogger("modelplug")
 
@@ -76,7 +76,7 @@ def converted(
     request: ModelRequest, converter: MessageConverter | None, client: ProxyLLMClient
 ) -> ModelRequest:
     """The request with its messages as the model can take them, by a converter that is bound."""
-    with plugins_part():
+    with PluginsPart():
         metadata = client.metadata(request.model or client.default_model)
     converter = converter or DefaultMessageConverter()
     messages = tuple(converter.convert(request.messages, metadata))
@@ -117,7 +117,7 @@ def fitting(
         request = request.detached()  # the next attempt gets them as they were
     else:  # by an attempt before, at another client perhaps
         request = client.local_convert_message(request.copy(messages=opening.converted).detached())
-    with plugins_part():
+    with PluginsPart():
         able = client.capabilities(request.model)
     return _accepted(request, able, call, backend=client.backend)
 
@@ -128,8 +128,9 @@ def _accepted(
     """The request without what the model can't do, or the refusal that it asks for."""
     if not request.messages:
         raise BadRequestError("no message is for the model", hint="give at least a question")
-    refused = [name for name in request.asked_for() if not able.supports(name)]
-    if able["system_role"] == "emulated" and "system_role" in request.asked_for():
+    asked_for = request.asked_for()
+    refused = [name for name in asked_for if not able.supports(name)]
+    if able["system_role"] == "emulated" and "system_role" in asked_for:
         refused.append("system_role")  # the default converter would have folded it
     if not refused:
         return request
@@ -140,15 +141,16 @@ def _accepted(
     return request.copy(**dict.fromkeys(refused))
 
 
-@contextmanager
-def plugins_part() -> Iterator[None]:
-    """What a plugin raises here, other than errors of ours, is the plugin's fault."""
-    try:
-        yield
-    except ProxyLLMError:
-        raise
-    except Exception as error:  # noqa: BLE001  # whatever a plugin does wrong, it is named so
-        bug = error
-    else:
-        return
-    raise PluginContractError.blame(bug)
+class PluginsPart:
+    """A block in which what is raised, other than errors of ours, is the plugin's fault."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        bug: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if isinstance(bug, Exception) and not isinstance(bug, ProxyLLMError):
+            raise PluginContractError.blame(bug)

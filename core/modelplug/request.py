@@ -197,18 +197,19 @@ class ModelRequest:
         Args:
             model: instead of the request's own.
         """
-        messages = tuple(
+        messages = [
             message
             if isinstance(message.content, str)
             else replace(message, content=_own(message.content))
             for message in self.messages
-        )
-        loose = {name: getattr(self, name) for name in _LOOSE}
-        return self.copy(
+        ]
+        loose = zip(_LOOSE, _loose(self), strict=True)
+        return _twin(
+            self,
             model=model or self.model,
-            messages=messages,
-            context=replace(self.context, extra=_own(self.context.extra)),
-            **{name: _own(value) for name, value in loose.items() if value is not None},
+            messages=tuple(messages),
+            context=_twin(self.context, extra=_own(self.context.extra)),
+            **{name: _own(value) for name, value in loose if value is not None},
         )
 
     def with_defaults(self, defaults: Mapping[str, object]) -> ModelRequest:
@@ -318,6 +319,20 @@ _LOOSE = (
     "options",
 )
 """Fields that may hold what can be changed in its place."""
+
+_loose = attrgetter(*_LOOSE)
+
+
+def _twin(value: T, **changes: object) -> T:
+    """A dataclass' value with some fields changed to what needn't be looked at once more.
+
+    With ``replace``, which does look, it takes five times as long: one copy is made a call.
+    """
+    twin = object.__new__(type(value))
+    for name in value.__dataclass_fields__:  # type: ignore[attr-defined]  # it is a dataclass
+        changed = changes[name] if name in changes else getattr(value, name)
+        object.__setattr__(twin, name, changed)
+    return twin
 
 
 def _own(value: T) -> T:

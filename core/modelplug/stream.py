@@ -60,6 +60,8 @@ _COUNTS = (
 )
 """What a Usage counts."""
 
+_REASONS = get_args(FinishReason)
+
 
 class ModelStream:
     """An answer as it comes: an async iterator of outputs, and an async context manager.
@@ -453,11 +455,10 @@ def _most_sent(*errors: ProxyLLMError) -> Sent:
 
 def _fault_of(finish: Finish) -> PluginContractError | None:
     """What is wrong with a provider's finish; looked at once a call."""
-    reasons = get_args(FinishReason)
-    if finish.reason not in reasons:
+    if finish.reason not in _REASONS:
         return PluginContractError(
             f"the plugin gave the finish reason {finish.reason!r}",
-            hint=f"it is one of {', '.join(reasons)}; the service's own word belongs in raw",
+            hint=f"it is one of {', '.join(_REASONS)}; the service's own word belongs in raw",
         )
     usage: object = finish.usage
     if usage is not None and not isinstance(usage, Usage):
