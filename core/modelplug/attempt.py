@@ -14,7 +14,7 @@ from modelplug.errors import PluginContractError, ProxyLLMError, TruncatedStream
 from modelplug.output import ModelOutput
 from modelplug.patience import patiently
 
-__all__ = ["Attempt", "Ending", "guarded", "is_content", "under"]
+__all__ = ["Attempt", "Ending", "guarded", "is_content", "several", "under"]
 
 T = TypeVar("T")
 
@@ -63,12 +63,10 @@ class Attempt:
 
     async def _begin(self) -> None:
         try:
-            self._source = await under(self._clock, self._made)
-            is_empty = False
-            while not any(map(_counts, self.first)):
-                pieces = await self.next(after_nothing=is_empty)
-                self.first = pieces if isinstance(pieces, (list, tuple)) else (pieces,)
-                is_empty = True
+            pieces = await under(self._clock, self._made)
+            while not any(map(_counts, several(pieces))):
+                pieces = await self.next(after_nothing=True)
+            self.first = several(pieces)
         except ProxyLLMError as error:
             failure = error
         except BaseException:
@@ -88,10 +86,11 @@ class Attempt:
         finally:
             del failure  # the error's traceback holds this frame: no cycle
 
-    async def _made(self) -> DeltaStream:
+    async def _made(self) -> Pieces:
         make = self._make
         del self._make  # it holds the question
-        return make()
+        self._source = make()
+        return await self._source.__anext__()
 
     def next(self, *, after_nothing: bool = False) -> Coroutine[object, object, Pieces]:
         """The provider's next pieces, to be awaited.
@@ -272,6 +271,11 @@ async def guarded(clock: Clock, opens: Callable[[], Awaitable[T]]) -> T:
 def is_content(delta: Delta) -> bool:
     """Whether a delta holds anything; an empty one is no progress and isn't passed on."""
     return bool(delta.text or delta.reasoning or delta.tool_call or delta.sources or delta.extra)
+
+
+def several(pieces: Pieces) -> Sequence[object]:
+    """What a provider has yielded, as a list, whether it is one piece or several."""
+    return pieces if isinstance(pieces, (list, tuple)) else (pieces,)
 
 
 def _counts(piece: object) -> bool:

@@ -34,6 +34,8 @@ __all__ = ["PluginsPart", "as_request", "bound", "complete", "converted", "fitti
 
 log = logging.getLogger("modelplug")
 
+_DEFAULT = DefaultMessageConverter()
+
 
 def read(messages: str | Iterable[MessageLike]) -> Sequence[ModelMessage]:
     """Messages as values.
@@ -78,7 +80,7 @@ def converted(
     """The request with its messages as the model can take them, by a converter that is bound."""
     with PluginsPart():
         metadata = client.metadata(request.model or client.default_model)
-    converter = converter or DefaultMessageConverter()
+    converter = converter or _DEFAULT
     messages = tuple(converter.convert(request.messages, metadata))
     return request if messages == request.messages else request.copy(messages=messages)
 

@@ -22,7 +22,7 @@ from contextlib import suppress
 from itertools import chain
 from typing import NoReturn, Self, TypeAlias, get_args
 
-from modelplug.attempt import Attempt, is_content
+from modelplug.attempt import Attempt, is_content, several
 from modelplug.call import Call, warn
 from modelplug.clock import Clock
 from modelplug.delta import Delta, Finish, FinishReason, Usage
@@ -264,9 +264,10 @@ class ModelStream:
         try:
             if self._attempt is not None:
                 pieces = await self._attempt.next(after_nothing=after_nothing)
-                return pieces if isinstance(pieces, (list, tuple)) else (pieces,)
+                return pieces if type(pieces) is list else several(pieces)
             self._attempt = await self._opened()
-            return self._attempt.first
+            first, self._attempt.first = self._attempt.first, ()
+            return first
         except BaseException as error:  # noqa: BLE001  # raised by what ends the stream
             return await self._end_with(error)
         finally:
