@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -17,6 +16,8 @@ from modelplug.registry import registry
 from modelplug.settings import CREDENTIALS
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from modelplug.observers import Observer
 
 __all__ = ["StandIn", "made", "new_client", "standing_in"]
@@ -183,7 +184,12 @@ def _check_executor(executor: object) -> None:
     Raises:
         ConfigError: it is none.
     """
-    if executor is not None and not isinstance(executor, Executor):
+    if executor is None:
+        return
+    # Here: whoever has one has imported this, and few have one.
+    from concurrent.futures import Executor
+
+    if not isinstance(executor, Executor):
         raise ConfigError(
             f"default_executor is an executor, not a {type(executor).__name__}",
             hint="several backends are one config string: 'one | other'; all else is by keyword",

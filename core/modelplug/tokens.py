@@ -7,7 +7,6 @@ say how good its counts are.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -23,7 +22,6 @@ __all__ = [
     "counted",
 ]
 
-log = logging.getLogger("modelplug")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,5 +124,8 @@ def counted(tokenizer: ProxyTokenizer | None, model: str, texts: Sequence[str]) 
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001  # a Rust tokenizer's panic is no Exception
-        log.info("tokens can't be counted: %s", type(error).__name__)
+        # Here: making a client needs no log.
+        from logging import getLogger
+
+        getLogger("modelplug").info("tokens can't be counted: %s", type(error).__name__)
     return NOT_COUNTED

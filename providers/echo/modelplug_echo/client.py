@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator
-from concurrent.futures import Executor
 from contextlib import aclosing
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import modelplug as mp
 from modelplug_echo.options import EchoOptions
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 
 async def speak(request: mp.ModelRequest, options: EchoOptions) -> AsyncGenerator[mp.Pieces]:
