@@ -23,7 +23,6 @@ __all__ = [
 ]
 
 
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TokenCount:
     """A number of tokens, and how far it can be trusted.
