@@ -101,7 +101,7 @@ class Opening:
         self.call: Call | None = None
         self.begun: Attempt | None = None
         self.has_own_failure = False
-        self.attempts: list[FailedAttempt] = []
+        self.attempts: tuple[FailedAttempt, ...] = ()
         self.is_last_resort = True
         self._is_told = False
         self._since = clock.elapsed
@@ -140,7 +140,7 @@ class Opening:
         failed = FailedAttempt(
             backend=error.backend, model=error.model, error=error, seconds=seconds
         )
-        self.attempts.append(failed)
+        self.attempts += (failed,)
         self._tell(failed)
 
     def remaining(self) -> float | None:

@@ -305,7 +305,7 @@ class ModelStream:
         finally:
             # The clock knows the opening: a dropped stream's provider is not to live on in there.
             opening.begun = None
-        self._answer.attempts = tuple(opening.attempts)
+        self._answer.attempts = opening.attempts
         return attempt
 
     async def _finish(self, finish: Finish) -> ModelOutput:
@@ -339,7 +339,7 @@ class ModelStream:
             self._attempt.fail(error)
         elif opening is not None:
             opening.abort()
-        tried = tuple(opening.attempts) if opening is not None else ()
+        tried = opening.attempts if opening is not None else ()
         error.complete(
             attempts=tried,
             phase="start",
