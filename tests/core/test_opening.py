@@ -193,7 +193,7 @@ def test_no_attempt_follows_a_cut() -> None:
         with pytest.raises(ClientClosedError) as caught:
             one.failed(ServerError("x"))
         assert caught.value is cause
-        assert (one.attempts, stream.noted) == ([], [])
+        assert (one.attempts, stream.noted) == ((), [])
 
     asyncio.run(main())
 
