@@ -72,7 +72,8 @@ class ModelMessage:
         if common is None:
             raise ValueError(f"unknown role {self.role!r}; known are {', '.join(COMMON_ROLES)}")
         object.__setattr__(self, "role", OWN_ROLES[common])
-        object.__setattr__(self, "tool_calls", _calls(self.tool_calls))
+        if self.tool_calls != ():
+            object.__setattr__(self, "tool_calls", _calls(self.tool_calls))
         if (self.tool_calls or self.reasoning) and self.role != "ai":
             raise ValueError(f"a model thinks and calls tools in role ai, not {self.role}")
         if self.tool_call_id is not None and self.role != "tool":

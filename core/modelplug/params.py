@@ -290,7 +290,7 @@ class ProxyModelParameters(BaseModel):
         cls, data: object, handler: Callable[[object], ProxyModelParameters]
     ) -> ProxyModelParameters:
         try:
-            return _typed(partial(handler, data), names=cls.model_fields, whose="params")
+            return _typed(partial(handler, data), model=cls, whose="params")
         except ConfigError as error:
             failure = error.with_traceback(None)
         del data
@@ -369,13 +369,13 @@ def validated(
         UnsupportedOptionError: an unknown name, with the nearest known one.
         ConfigError: a value of the wrong type or out of range; it is not shown.
     """
-    names = model.model_fields
     if fit:
+        names = model.model_fields
         values = {
             name: fitted(value, names[name].annotation) if name in names else value
             for name, value in values.items()
         }
-    return _typed(lambda: model.model_validate(values), names=names, whose=whose, also=also)
+    return _typed(partial(model.model_validate, values), model=model, whose=whose, also=also)
 
 
 _WORDS = {
@@ -392,7 +392,7 @@ _ELSEWHERE = {"base_url": "api_base", "endpoint": "api_base", "key": "api_key"}
 def _typed(
     make: Callable[[], ModelT],
     *,
-    names: Collection[str],
+    model: type[BaseModel],
     whose: str,
     also: Collection[str] = (),
 ) -> ModelT:
@@ -405,6 +405,7 @@ def _typed(
     # The field alone: what follows are pydantic's names for the branches of a union.
     place = str(fault["loc"][0]) if fault["loc"] else whose
     if fault["type"] == "extra_forbidden":
+        names = model.model_fields
         there = {*names, *also}
         ours = _ELSEWHERE.get(place, place)
         known = [name for name in (ours, f"proxy_{ours}") if name in there]

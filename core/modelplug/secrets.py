@@ -5,8 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 from base64 import b64encode, urlsafe_b64encode
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, quote_plus
 
@@ -185,38 +184,43 @@ def scrubber(secrets: Iterable[Secret]) -> Callable[[str], str]:
     For what a server says: it may well repeat what it was sent. Forms of fewer than eight
     characters stay, they would tear holes into ordinary words.
     """
-    fitting = _fitting(secrets)
+    by_text = {each.reveal(): each for each in map(Secret._snapshot, secrets)}
+    known = ""  # one text that has nothing in it
 
     def clean(text: str) -> str:
-        forms = fitting(len(text))
+        nonlocal known
+        if text == known:
+            return text  # a session's name, say, which the provider and then the core clean
+        forms = _found(text, by_text)
+        if not forms:
+            known = text
+            return text
+        forms.sort(key=len, reverse=True)  # a form may be a part of another
         told = _masked(text, forms, MASK)
         # A secret with asterisks may begin in a mask and end in what follows it.
-        return _masked(text, forms, _BLOCKS) if any(form in told for form in forms) else told
+        return _masked(text, forms, _BLOCKS) if _found(told, by_text) else told
 
     return clean
 
 
-def _fitting(secrets: Iterable[Secret]) -> Callable[[int], Sequence[str]]:
-    """What gives all forms that so many characters can hold, the longest first, maybe others too.
+def _found(text: str, secrets: Mapping[str, Secret]) -> list[str]:
+    """The forms of some secrets that are in a text: mostly none, so one look is all it takes.
 
     No form is shorter than its secret, so a name of forty characters needs none of a signed
-    query's: making those cost nine times as much as the rest.
+    query's: making those costs nine times as much as the rest.
+
+    Args:
+        text: what somebody said.
+        secrets: by their texts.
     """
-    ordered = sorted((each._snapshot() for each in secrets), key=_length)
-    # In a closure, as a secret's text. One value: another thread sees all of a change, or nothing.
-    known: tuple[int, Sequence[str]] = (0, ())
-
-    def fitting(room: int) -> Sequence[str]:
-        nonlocal known
-        count, forms = known
-        end = bisect_right(ordered, room, key=_length)
-        if end > count:
-            found = set(forms).union(*(each._spellings() for each in ordered[count:end]))
-            forms = sorted(found, key=len, reverse=True)
-            known = end, forms
-        return forms
-
-    return fitting
+    room = len(text)
+    return [
+        form
+        for itself, secret in secrets.items()
+        if len(itself) <= room
+        for form in secret._spellings()
+        if form in text
+    ]
 
 
 def _masked(text: str, forms: Iterable[str], mask: str) -> str:
@@ -226,12 +230,8 @@ def _masked(text: str, forms: Iterable[str], mask: str) -> str:
     return text
 
 
-def _length(secret: Secret) -> int:
-    return len(secret.reveal())
-
-
 def _spellings(text: str) -> Sequence[str]:
-    return [form for form in _forms(text) if len(form) >= 8]
+    return tuple({form for form in _forms(text) if len(form) >= 8})
 
 
 def _forms(secret: str) -> Iterable[str]:

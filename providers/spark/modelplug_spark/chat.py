@@ -57,9 +57,9 @@ def _within(
     Raises:
         UnsupportedOptionError: it is out of range; it says what the range is.
     """
-    request, model, call = asked
     if value is None:
         return UNSET
+    request, model, call = asked
     if allowed is None:
         call.leave_out(request, f"{model.name} has no {name}", hint="leave it out")
     elif value in allowed and not isinstance(value, bool):

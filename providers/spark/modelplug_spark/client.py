@@ -37,6 +37,8 @@ from modelplug_spark.tokens import SparkTokenizer
 
 __all__ = ["SparkLLMClient"]
 
+_NO_OPTIONS = SparkOptions()
+
 
 class SparkLLMClient(ProxyLLMClient):
     """Talks to iFlytek Spark: one connection a request, as the service wants it (section 0.1).
@@ -90,7 +92,7 @@ class SparkLLMClient(ProxyLLMClient):
 
     async def stream_deltas(self, request: ModelRequest, call: Call) -> DeltaStream:
         """See ``ProxyLLMClient.stream_deltas``."""
-        options = self.options_for(request, SparkOptions)
+        options = self._options(request)
         credential = call.credential()
         endpoint, message = self._asked(request, call, options, app_id=credential.app_id)
         protocol = SparkProtocol(strict_sequence=options.sequence == "strict", scrub=call.scrub)
@@ -98,9 +100,11 @@ class SparkLLMClient(ProxyLLMClient):
         on_refusal = partial(_refused, scrub=call.scrub)
         async with connect(endpoint, query=query, call=call, on_refusal=on_refusal) as ws:
             ws.send(message)
+            del options, message, on_refusal  # this frame lives as long as the answer takes
             while protocol.failure is None:
                 pieces = await _received(ws, protocol)
-                _report(protocol, call)
+                if protocol.warnings or protocol.sid != call.answer.request_id:
+                    _report(protocol, call)
                 if protocol.done:
                     ws.close()
                     yield pieces
@@ -111,10 +115,16 @@ class SparkLLMClient(ProxyLLMClient):
 
     def preview(self, request: ModelRequest, call: Call) -> Mapping[str, object]:
         """The address without its signed query, and the one message."""
-        options = self.options_for(request, SparkOptions)
+        options = self._options(request)
         app_id = call.credential().app_id
         endpoint, message = self._asked(request, call, options, app_id=app_id)
         return {"url": str(endpoint), "message": json.loads(message)}
+
+    def _options(self, request: ModelRequest) -> SparkOptions:
+        """As ``options_for`` has them; without any, which is most usual, nothing is validated."""
+        if self.params.options or request.options:
+            return self.options_for(request, SparkOptions)
+        return _NO_OPTIONS
 
     def _asked(
         self, request: ModelRequest, call: Call, options: SparkOptions, *, app_id: str

@@ -8,12 +8,14 @@ doesn't know and is strict about the types of those that it does.
 Half a surrogate pair (``"\ud800"``) is refused as undecodable, in whatever field it stands: it
 is no text, and replacing it would change an answer in silence, where handing it on would break
 whoever encodes the answer later.
+
+A response has no cycles, so the garbage collector needn't look at it (``gc=False``).
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -149,7 +151,7 @@ class Request(Struct, kw_only=True):
 # ---------------------------------------------------------------- response, section 4
 
 
-class ResponseHeader(Struct, omit_defaults=True):
+class ResponseHeader(Struct, omit_defaults=True, gc=False):
     """In every frame; ``code`` other than 0 is a failure (sections 4.1, 4.5)."""
 
     code: int
@@ -158,14 +160,14 @@ class ResponseHeader(Struct, omit_defaults=True):
     status: int | UnsetType = UNSET
 
 
-class FunctionCall(Struct):
+class FunctionCall(Struct, gc=False):
     """The model's wish to have a function called; ``arguments`` is JSON text (section 4.2)."""
 
     name: str
     arguments: str
 
 
-class ChoicesText(Struct, omit_defaults=True):
+class ChoicesText(Struct, omit_defaults=True, gc=False):
     """One piece of the answer, never the answer so far (section 4.1).
 
     ``index`` is reserved and read by nobody; logs show it as a number and as a text.
@@ -178,7 +180,7 @@ class ChoicesText(Struct, omit_defaults=True):
     function_call: FunctionCall | UnsetType | None = UNSET
 
 
-class Choices(Struct, omit_defaults=True):
+class Choices(Struct, omit_defaults=True, gc=False):
     """What a frame adds to the answer; ``status`` is 0 first, 1 then, 2 last (section 4.1)."""
 
     seq: int
@@ -186,13 +188,13 @@ class Choices(Struct, omit_defaults=True):
     text: list[ChoicesText] | UnsetType = UNSET
 
 
-class UsageBlock(Struct):
+class UsageBlock(Struct, gc=False):
     """``payload.usage``, in the last frame only; its counts are kept as they come."""
 
     text: dict[str, object]
 
 
-class ResponsePayload(Struct, omit_defaults=True):
+class ResponsePayload(Struct, omit_defaults=True, gc=False):
     """What a frame is about; error frames have none. A list of sources may come without choices.
 
     ``plugins`` and ``question_type``, which the multilingual model sends (S-Java), aren't typed:
@@ -205,7 +207,7 @@ class ResponsePayload(Struct, omit_defaults=True):
     usage: UsageBlock | UnsetType | None = UNSET
 
 
-class Response(Struct, omit_defaults=True):
+class Response(Struct, omit_defaults=True, gc=False):
     """One frame from the service (section 4)."""
 
     header: ResponseHeader
@@ -214,11 +216,11 @@ class Response(Struct, omit_defaults=True):
 
 # ---------------------------------------------------------------- both ways
 
-T = TypeVar("T")
-
 _encode = msgspec.json.Encoder().encode
 _requests = msgspec.json.Decoder(Request)
 _responses = msgspec.json.Decoder(Response)
+
+_UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Misfit(NamedTuple):
@@ -252,7 +254,10 @@ def encode_request(request: Request) -> bytes:
 
 def decode_request(message: bytes) -> Request | Misfit:
     """A client's message, or why it is none: the service answers that, it doesn't raise it."""
-    return _decoded(_requests, message)
+    try:
+        return _requests.decode(message)
+    except _UNDECODABLE as error:
+        return _misfit(error)
 
 
 def encode_response(response: Response) -> bytes:
@@ -267,25 +272,23 @@ def decode_response(message: bytes) -> Response:
         DecodeError: it is no JSON, or no UTF-8, or nested too deeply.
         SchemaError: it is JSON of another shape.
     """
-    response = _decoded(_responses, message)
-    if isinstance(response, Response):
-        return response
+    try:
+        return _responses.decode(message)
+    except _UNDECODABLE as error:
+        kind, reason = _misfit(error)
     # Neither the text nor the library's error, which may quote it: only what identifies it.
     digest = hashlib.sha256(message).hexdigest()[:12]
-    told = f"{response.reason} ({len(message)} bytes, SHA-256 {digest})"
-    if response.kind == "json":
+    told = f"{reason} ({len(message)} bytes, SHA-256 {digest})"
+    if kind == "json":
         raise DecodeError(f"a frame can't be decoded: {told}")
     raise SchemaError(f"a frame has the wrong shape: {told}")
 
 
-def _decoded(decoder: msgspec.json.Decoder[T], message: bytes) -> T | Misfit:
-    try:
-        return decoder.decode(message)
-    except msgspec.ValidationError as error:
+def _misfit(error: Exception) -> Misfit:
+    if isinstance(error, msgspec.ValidationError):
         return Misfit("shape", str(error))
-    except RecursionError:
+    if isinstance(error, RecursionError):
         return Misfit("json", "nested too deeply")
-    except UnicodeDecodeError:
+    if isinstance(error, UnicodeDecodeError):
         return Misfit("json", "not UTF-8")
-    except msgspec.DecodeError as error:
-        return Misfit("json", str(error))
+    return Misfit("json", str(error))

@@ -179,7 +179,7 @@ class SparkProtocol:
         if not self._session:
             self._session = header.sid
             self.sid = self._plain(header.sid)[:_SID_LIMIT]
-        if header.code not in (0, NOTICE):
+        if header.code and header.code != NOTICE:
             raise error_of(header.code, self._plain(header.message), self.sid)
         if self.state == "finished":
             self._note(header)  # a notice may still come; all else is nobody's
@@ -213,14 +213,16 @@ class SparkProtocol:
 
     def _is_new(self, frame: Response, choices: Choices) -> bool:
         """Whether the frame is the next one; False for the last one once more."""
-        if choices.seq == self._next_seq and frame.header.sid in (self._session, ""):
+        sid = frame.header.sid
+        is_ours = not sid or sid == self._session
+        if is_ours and choices.seq == self._next_seq:
             self._next_seq += 1
             self._previous = frame
             return True
         if frame == self._previous:
             return False
         fault = f"frame {choices.seq} came where {self._next_seq} belongs"
-        if frame.header.sid not in (self._session, ""):
+        if not is_ours:
             fault = "a frame of another session came"
         if self._strict:
             raise SequenceError(fault)
@@ -257,13 +259,12 @@ class SparkProtocol:
 
     def _counted(self, counts: Mapping[str, object]) -> Usage | None:
         """The service's counts; a bill that can't be read is no reason to lose the answer."""
-        prompt, completion, total = (counts.get(name) for name in _COUNTS)
-        if _is_count(prompt) and _is_count(completion) and (total is None or _is_count(total)):
+        raw = {name: value for name, value in counts.items() if _is_count(value)}
+        prompt, completion, total = map(raw.get, _COUNTS)
+        is_total_odd = total is None and counts.get("total_tokens") is not None
+        if not (prompt is None or completion is None or is_total_odd):
             return Usage(
-                prompt_tokens=prompt,
-                completion_tokens=completion,
-                total_tokens=total,
-                raw={name: value for name, value in counts.items() if _is_count(value)},
+                prompt_tokens=prompt, completion_tokens=completion, total_tokens=total, raw=raw
             )
         if not self._is_miscounted:  # one warning, however often it comes
             self._is_miscounted = True
@@ -286,7 +287,7 @@ def _event(header: ResponseHeader, choices: Choices | None, *, has_text: bool) -
     if header.code == NOTICE and not has_text:
         return "notice"
     own: int | UnsetType = UNSET if choices is None else choices.status
-    if 2 in (own, header.status):
+    if own == 2 or header.status == 2:
         return "last"
     told = own if own is not UNSET else header.status
     if told not in (0, 1) and (choices is not None or told is not UNSET):

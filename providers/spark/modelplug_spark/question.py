@@ -90,9 +90,8 @@ def _conversation(messages: Sequence[ModelMessage], model: SparkModel) -> list[T
 def _turns(messages: Sequence[ModelMessage]) -> list[Turn]:
     """System messages at the start become the one that may be there (D-Web; section 3.3)."""
     systems = [*takewhile(lambda message: message.role == "system", messages)]
-    first = "\n".join(_text(message) for message in systems)
-    turns = [Turn(role="system", content=first)] if systems else []
-    return turns + [_turn(message) for message in messages[len(systems) :]]
+    first = [Turn(role="system", content="\n".join(map(_text, systems)))] if systems else []
+    return [*first, *map(_turn, messages[len(systems) :])]
 
 
 def _turn(message: ModelMessage) -> Turn:
@@ -110,13 +109,14 @@ def _turn(message: ModelMessage) -> Turn:
 
 
 def _text(message: ModelMessage) -> str:
-    if not isinstance(message.content, str):
-        odd = next((part for part in message.content if not _is_text(part)), None)
-        if odd is not None:
-            raise UnsupportedOptionError(
-                f"Spark's text models take no part of type {odd.get('type')!r}",
-                hint="send parts of type 'text' only",
-            )
+    if isinstance(message.content, str):
+        return message.content
+    odd = next((part for part in message.content if not _is_text(part)), None)
+    if odd is not None:
+        raise UnsupportedOptionError(
+            f"Spark's text models take no part of type {odd.get('type')!r}",
+            hint="send parts of type 'text' only",
+        )
     return message.text
 
 

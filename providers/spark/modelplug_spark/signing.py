@@ -7,9 +7,11 @@ says what time it is. The service computes the same ``signature`` and compares.
 from __future__ import annotations
 
 import hmac
-from base64 import b64encode
+import math
+from binascii import b2a_base64
 from datetime import UTC
 from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote_plus
 
@@ -22,8 +24,17 @@ TOLERANCE = 300
 
 
 def date_of(seconds: float) -> str:
-    """Seconds since the epoch as RFC 1123 has it, in English and in GMT (D-Auth; step 1)."""
-    return formatdate(seconds, usegmt=True)
+    """Seconds since the epoch as RFC 1123 has it, in English and in GMT (D-Auth; step 1).
+
+    The second that has begun, of times before the epoch too.
+    """
+    return _date_of(math.floor(seconds))
+
+
+# All requests of a second have one date: this and ``_told`` were two fifths of what signing costs.
+@lru_cache(maxsize=8)
+def _date_of(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 def seconds_of(date: str) -> float | None:
@@ -51,7 +62,7 @@ def signature(text: str, secret: str) -> str:
 
     The secret is used as it stands, not decoded from base64.
     """
-    return b64encode(hmac.digest(secret.encode(), text.encode(), "sha256")).decode()
+    return _base64(hmac.digest(secret.encode(), text.encode(), "sha256"))
 
 
 class Signed(NamedTuple):
@@ -83,8 +94,18 @@ def sign(host: str, path: str, *, key: str, secret: str, date: str) -> Signed:
         f'api_key="{key}", algorithm="hmac-sha256", headers="host date request-line", '
         f'signature="{signed}"'
     )
-    encoded = b64encode(authorization.encode()).decode()
+    encoded = _base64(authorization.encode())
     # These are all that base64 has of what needs it; quote would look at each character.
     quoted = encoded.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")
-    query = f"authorization={quoted}&date={quote_plus(date)}&host={quote_plus(host)}"
+    query = f"authorization={quoted}&{_told(host, date)}"
     return Signed(Secret(query), Secret(encoded), Secret(signed))
+
+
+@lru_cache(maxsize=8)  # as a date: nothing in it is secret
+def _told(host: str, date: str) -> str:
+    """The open part of a query."""
+    return f"date={quote_plus(date)}&host={quote_plus(host)}"
+
+
+def _base64(said: bytes) -> str:
+    return b2a_base64(said, newline=False).decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from contextlib import suppress
 from functools import reduce
@@ -39,7 +40,7 @@ from modelplug_spark.frames import (
     encode_request,
     encode_response,
 )
-from tests.providers.spark.wire import GOLDEN, SID, encoded, error, frame, golden
+from tests.providers.spark.wire import COUNTS, GOLDEN, SID, encoded, error, frame, golden
 
 MINIMAL = Request(
     header=RequestHeader(app_id="12345678"),
@@ -110,6 +111,15 @@ def test_a_frame_is_read_into_its_fields() -> None:
 
 
 @pytest.mark.row("4.1 text.function_call")
+def test_the_garbage_collector_passes_a_response_by() -> None:
+    """A frame has no cycles; with thousands of streams each object that is looked at counts."""
+    response = decode_response(frame("你", 0, usage=COUNTS))
+    assert response.payload
+    assert response.payload.choices
+    parts = (response, response.header, response.payload, response.payload.choices)
+    assert not [part for part in parts if gc.is_tracked(part)]
+
+
 def test_a_function_call_is_read() -> None:
     """Name and arguments, the latter as JSON text."""
     response = decode_response(encoded(golden("response_function_call")[0]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from email.utils import formatdate
 from urllib.parse import parse_qs, parse_qsl
 
 import pytest
@@ -89,3 +90,11 @@ def test_what_is_no_date_is_none(text: str) -> None:
 def test_a_date_survives_writing_and_reading(seconds: int) -> None:
     """To the second."""
     assert seconds == seconds_of(date_of(seconds))
+
+
+@given(
+    st.integers(min_value=-(2**33), max_value=2**33), st.floats(0, 1, exclude_max=True, width=16)
+)
+def test_all_of_a_second_has_one_date(second: int, fraction: float) -> None:
+    """That of its beginning, before the epoch too."""
+    assert formatdate(second, usegmt=True) == date_of(second + fraction)
