@@ -133,14 +133,12 @@ class Connection(asyncio.BufferedProtocol):
         self._is_backed_up = False
         self._report()
 
-    async def _connect(self, call: Call, *, tls: SSLContext | None) -> None:
-        """Dial, unless that is done or not wanted any more; the call learns of both phases."""
+    async def _dial(self, call: Call, *, tls: SSLContext | None) -> None:
+        """Connect, unless that is done or not wanted any more; the call learns of it."""
         call.reached("connecting")
         if self._transport is None and not self._is_cut:
             timeout = call.timeouts.connect
             self._socket = await dial(self._endpoint, self, tls=tls, timeout=timeout)
-        if self._transport is not None:
-            call.reached("open")
 
     def _wrote(self, call: Call) -> None:
         """Report ``sent`` to ``call`` as soon as all that was written is on its way.
@@ -166,9 +164,12 @@ class Connection(asyncio.BufferedProtocol):
         transport, self._transport = self._transport, None
         if transport is None:
             return
-        with suppress(RuntimeError):  # on a closed loop, which is to do the closing
+        if not self._home.loop.is_closed():
             transport.abort()
-        if self._socket is not None and self._home.loop.is_closed():
+            return
+        with suppress(RuntimeError):  # the loop was to do the closing
+            transport.abort()
+        if self._socket is not None:
             self._socket.close()
 
     def _hold_back(self) -> None:

@@ -17,7 +17,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from itertools import zip_longest
 from ssl import SSLContext, SSLError
 from typing import Any, TypeAlias
@@ -140,12 +140,18 @@ async def _connected(addresses: Sequence[_Address]) -> socket.socket:
 
 async def _addresses(host: str, port: int) -> Sequence[_Address]:
     try:
-        # An address needs no look-up, and so no thread.
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        return _literal(host, port)
     except socket.gaierror:
         pass
     look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
     return await asyncio.get_running_loop().run_in_executor(_resolvers(os.getpid()), look_up)
+
+
+@lru_cache(maxsize=64)  # of a name nothing is kept: an exception isn't
+def _literal(host: str, port: int) -> Sequence[_Address]:
+    """What an address in figures stands for: that needs no look-up, and so no thread."""
+    flags = socket.AI_NUMERICHOST
+    return tuple(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags))
 
 
 @cache

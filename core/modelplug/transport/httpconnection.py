@@ -97,7 +97,9 @@ class HttpConnection(Connection):
         self._set_timer(None)
         call.on_abort(weakly(self.abort, parser))
         async with Turn(self._endpoint) if self._transport is None else nullcontext():
-            await self._connect(call, tls=tls)
+            await self._dial(call, tls=tls)
+        if self._transport is not None:
+            call.reached("open")
 
     def ask(self, request: HttpRequest, call: Call) -> None:
         """Send the request; the call learns of ``sent``.

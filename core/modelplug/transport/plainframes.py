@@ -1,4 +1,4 @@
-"""The fast way through the frames of an answer: whole text messages, and nothing else.
+"""Plain frames: the fast way through those of an answer, and those that a client writes.
 
 websockets' own parser takes 2 us a frame, as it is a coroutine that makes an object, and an enum
 member, of each; cutting here takes a fifth of that. Nearly all that a service sends is unmasked
@@ -8,12 +8,26 @@ goes to the library, for good: rules are its business, and so is whatever breaks
 
 from __future__ import annotations
 
-__all__ = ["PlainFrames", "farewell"]
+import os
+from struct import pack
 
-_TEXT = 0x81
+from modelplug.errors import MissingDependencyError
+
+try:
+    # In C, where that could be built.
+    from websockets.frames import apply_mask  # type: ignore[attr-defined]
+except ImportError:
+    raise MissingDependencyError(
+        "the websockets package is missing, or too old",
+        hint='pip install "modelplug[websocket]"',
+    ) from None
+
+__all__ = ["CLOSE", "TEXT", "PlainFrames", "farewell", "masked"]
+
+TEXT = 0x81
 """The first byte of a text message in one frame (RFC 6455, section 5.2)."""
 
-_CLOSE = 0x88
+CLOSE = 0x88
 """The same of a close frame."""
 
 _LONG = 126
@@ -44,7 +58,7 @@ class PlainFrames:
         at, end = 0, len(data)
         while end - at >= 2:
             size, begin = data[at + 1], at + 2
-            if data[at] != _TEXT or size > _LONG:
+            if data[at] != TEXT or size > _LONG:
                 return data[at:]
             if size == _LONG:
                 if end - at < 4:
@@ -68,7 +82,25 @@ class PlainFrames:
 
 def farewell(received: bytes) -> bytes | None:
     """What a close frame holds, if ``received`` begins with a whole one; None for anything else."""
-    if len(received) < 2 or received[0] != _CLOSE or received[1] >= _LONG:
+    if len(received) < 2 or received[0] != CLOSE or received[1] >= _LONG:
         return None
     end = 2 + received[1]
     return received[2:end] if len(received) >= end else None
+
+
+def masked(first: int, payload: bytes) -> bytes:
+    """A frame as a client writes it (RFC 6455, sections 5.2 and 5.3).
+
+    Args:
+        first: its first byte.
+        payload: what it holds; for a close frame at most 125 bytes.
+    """
+    size = len(payload)
+    if size < _LONG:
+        head = pack("!BB", first, 0x80 | size)
+    elif size < 1 << 16:
+        head = pack("!BBH", first, 0x80 | _LONG, size)
+    else:
+        head = pack("!BBQ", first, 0x80 | _LONG + 1, size)
+    mask = os.urandom(4)
+    return b"".join((head, mask, apply_mask(payload, mask)))

@@ -2,8 +2,8 @@
 
 ::
 
-    async with connect(endpoint, query=Secret(signed), call=call, on_refusal=refused) as ws:
-        ws.send(question)
+    query = Secret(signed)
+    async with connect(endpoint, message=question, query=query, call=call) as ws:
         while messages := await ws.take():
             ...
         # The server has closed: ws.close_code, ws.close_reason
@@ -19,6 +19,7 @@ Nothing here waits for the peer when it leaves: a connection is cut, not closed 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -47,16 +48,23 @@ def connect(
     *,
     call: Call,
     query: Secret = Secret(),
+    message: str | bytes | None = None,
     on_refusal: Callable[[Refusal], ProxyLLMError] | None = None,
     tls: SSLContext | None = None,
     max_size: int = 1 << 20,
 ) -> AbstractAsyncContextManager[WebSocket]:
     """Open a WebSocket for one call; leaving the block cuts it and waits for nobody.
 
+    With a ``message`` the block begins once the server is connected, and what is raised after
+    that, a HandshakeError or a ConnectionLostError, comes from ``take``. That is the fastest way:
+    the message goes out as soon as the server has agreed, before anybody is woken. Without one
+    the block begins when the server has agreed.
+
     Args:
         endpoint: where to.
         call: told of ``connecting``, ``open`` and ``sent``; its abort cuts the connection.
         query: what follows the question mark of the request target.
+        message: the first one to be sent; as if ``send`` had been called with it.
         on_refusal: makes an error of an answer that is no WebSocket; without it that is a
             HandshakeError.
         tls: a context instead of the one that the process shares.
@@ -71,8 +79,10 @@ def connect(
         ConnectionLostError: the connection was cut before the server had answered.
     """
     wire = Wire(endpoint, max_size=max_size, scrub=call.scrub, on_refusal=on_refusal)
-    ws = WebSocket(endpoint, call, wire)
-    return Opened(ws, partial(ws._open, query, tls=tls), ws.abort)
+    ws = WebSocket(endpoint, call, wire, query=query)
+    if message is not None:
+        ws.send(message)
+    return Opened(ws, partial(ws._open, tls=tls), ws.abort)
 
 
 class WebSocket(Connection):
@@ -81,14 +91,18 @@ class WebSocket(Connection):
     It belongs to one event loop: only ``abort`` may be called from elsewhere.
     """
 
-    __slots__ = ("_call", "_is_giving_up", "_is_opening", "_unread", "_wire")
+    __slots__ = ("_call", "_is_giving_up", "_query", "_turn", "_unread", "_unsent", "_wire")
 
-    def __init__(self, endpoint: Endpoint, call: Call, wire: Wire) -> None:
+    def __init__(
+        self, endpoint: Endpoint, call: Call, wire: Wire, *, query: Secret = Secret()
+    ) -> None:
         super().__init__(endpoint)
         self._call = call
         self._wire = wire
+        self._query = query
         self._unread = 0
-        self._is_opening = True
+        self._unsent: list[bytes] = []
+        self._turn: Turn | None = Turn(endpoint)  # until the server has agreed
         self._is_giving_up = False
 
     @property
@@ -105,7 +119,8 @@ class WebSocket(Connection):
         """Send a text message, and report ``sent`` when it is on its way.
 
         Of a message that is too long for the system's buffers that is when the server has read
-        so much of it that the rest fits: until then the clock for opening runs on.
+        so much of it that the rest fits: until then the clock for opening runs on. Before the
+        server has agreed to a WebSocket it is kept.
 
         On a connection that has ended this does nothing: ``take`` has what came before the end,
         which may be the server's reason, and then tells of the end.
@@ -113,11 +128,12 @@ class WebSocket(Connection):
         Args:
             message: text, or its UTF-8.
         """
-        if self._transport is None:
-            return
         data = message.encode() if isinstance(message, str) else message
-        self._transport.write(self._wire.text(data))
-        self._wrote(self._call)
+        if self._turn is not None:
+            self._unsent.append(data)
+        elif self._transport is not None:
+            self._transport.write(self._wire.text(data))
+            self._wrote(self._call)
 
     async def take(self) -> list[bytes]:
         """All text messages at hand, at least one; an empty list when the connection is closed.
@@ -126,6 +142,7 @@ class WebSocket(Connection):
 
         Raises:
             ConnectionLostError: the connection was cut without a close frame.
+            HandshakeError: the server didn't agree to a WebSocket; or what ``on_refusal`` made.
             ProtocolError: the server broke the protocol; one of its subclasses where there is
                 one, such as TooLargeError, or SchemaError for a binary message.
             WrongUseError: another task is waiting here.
@@ -145,37 +162,43 @@ class WebSocket(Connection):
 
     def close(self) -> None:
         """End a conversation that is complete: say so with code 1000, and cut."""
-        self._wire.finish()
-        self._follow()
+        if not self._wire.has_ended:
+            self._wire.finish()
+            self._follow()
 
     def abort(self) -> None:
         """Cut the connection at once; from any thread, from finalisers, as often as you like."""
-        self._home.run(self._abort)
+        if not self._is_cut:
+            self._home.run(self._abort)
 
-    async def _open(self, query: Secret, *, tls: SSLContext | None) -> None:
+    async def _open(self, *, tls: SSLContext | None) -> None:
         call = self._call
-        if query:
-            call.conceal(query)
+        if self._query:
+            call.conceal(self._query)
         call.on_abort(weakly(self.abort))
-        async with Turn(self._endpoint):
-            await self._connect(call, tls=tls)
-            if self._transport is not None:
-                self._transport.write(self._wire.request(query))
-            # Until then the server may not even have accepted the connection.
-            while not self._wire.is_open and not self._wire.has_ended:
-                await self._news()
-        self._is_opening = False
-        if not self._wire.is_open:
+        if self._turn is not None:
+            await self._turn.begin()
+        await self._dial(call, tls=tls)
+        while not (self._unsent or self._wire.is_open or self._wire.has_ended):
+            await self._news()
+        if self._wire.has_failed and not self._wire.is_open:
             raise self._failure()
 
     # asyncio calls these.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ask for a WebSocket."""
+        super().connection_made(transport)
+        if self._transport is not None:
+            self._call.reached("open")
+            self._transport.write(self._wire.request(self._query))
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what was read."""
         if not self._wire.has_ended:
             self._unread += nbytes
             self._wire.feed(bytes(self._buffer[:nbytes]))
-            if self._is_opening and self._wire.is_refused and not self._is_giving_up:
+            if self._turn is not None and self._wire.is_refused and not self._is_giving_up:
                 # A body that never ends must not hide the status behind a time-out.
                 self._is_giving_up = True
                 self._home.loop.call_later(REFUSAL_SECONDS, self._give_up)
@@ -194,8 +217,9 @@ class WebSocket(Connection):
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is gone; whether that is a fault depends on what came before."""
         self._transport = None
-        self._wire.lose(exc)
-        self._follow()
+        if not self._wire.has_ended:
+            self._wire.lose(exc)
+            self._follow()
 
     def _follow(self) -> None:
         """Do what the wire's new state asks for: write, hold the server back, cut, wake."""
@@ -211,8 +235,20 @@ class WebSocket(Connection):
                 self._hold_back()
         if wire.has_ended:
             self._drop()
-        if wire.messages or wire.has_ended or (wire.is_open and self._is_opening):
+        if self._turn is not None and (wire.is_open or wire.has_ended):
+            self._begin(self._turn)
+        if wire.messages or wire.has_ended:
             self._wake()
+
+    def _begin(self, turn: Turn) -> None:
+        """The server has agreed, or never will: make room for the next, and say what there is."""
+        turn.end()
+        self._turn = None
+        unsent, self._unsent = self._unsent, []
+        if not unsent:
+            self._wake()
+        for message in unsent:
+            self.send(message)
 
     @property
     def _is_flooded(self) -> bool:

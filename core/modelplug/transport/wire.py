@@ -34,7 +34,7 @@ from modelplug.transport.handshake import (
     misunderstanding,
     refused,
 )
-from modelplug.transport.plainframes import PlainFrames, farewell
+from modelplug.transport.plainframes import CLOSE, TEXT, PlainFrames, farewell, masked
 from modelplug.transport.upgrade import agrees, asking
 
 try:
@@ -55,6 +55,9 @@ __all__ = ["Wire"]
 
 _MOST_FRAGMENTS = 4096
 """Pieces of one message; empty ones cost a peer next to nothing and never reach max_size."""
+
+_NORMAL = Close(CloseCode.NORMAL_CLOSURE, "").serialize()
+"""What the close frame of a conversation that is complete holds."""
 
 _REASON_LIMIT = 123
 """Characters; what a close frame has room for."""
@@ -138,7 +141,7 @@ class Wire:
 
     def text(self, message: bytes) -> bytes:
         """A text message as it is to be written."""
-        return Frame(Opcode.TEXT, message).serialize(mask=True)
+        return masked(TEXT, message)
 
     def answers(self) -> list[bytes]:
         """What is to be written without having been asked for: pongs and close frames."""
@@ -176,11 +179,10 @@ class Wire:
         self._advance(protocol, at_eof=True)
 
     def finish(self) -> None:
-        """End it well, with a close frame for ``answers``."""
-        if not self.has_ended:
-            close = Close(CloseCode.NORMAL_CLOSURE, "").serialize()
-            self._parting.append(Frame(Opcode.CLOSE, close).serialize(mask=True))
-            self._end(None)
+        """End it well, with a close frame for ``answers`` if the server has agreed."""
+        if self.is_open and not self.has_ended:
+            self._parting.append(masked(CLOSE, _NORMAL))
+        self._end(None)
 
     def lose(self, error: Exception | None) -> None:
         """The connection was cut, by ``error`` or for no reason that is known."""
@@ -189,6 +191,8 @@ class Wire:
 
     def cut(self) -> None:
         """The connection is going to be cut from this side."""
+        if self.has_ended:
+            return
         wrong = f"the connection to {self._endpoint} was cut from this side"
         self._end(partial(ConnectionLostError, wrong))
 
@@ -236,7 +240,7 @@ class Wire:
             close = None  # for the library to refuse
         if told is None or close is None:
             return False
-        self._parting.append(Frame(Opcode.CLOSE, told).serialize(mask=True))
+        self._parting.append(masked(CLOSE, told))
         self._close(close)
         return True
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import AbstractAsyncContextManager
 from functools import lru_cache, partial
 from typing import Self
 
@@ -92,17 +93,11 @@ class SparkLLMClient(ProxyLLMClient):
 
     async def stream_deltas(self, request: ModelRequest, call: Call) -> DeltaStream:
         """See ``ProxyLLMClient.stream_deltas``."""
-        options = self._options(request)
-        credential = call.credential()
-        endpoint, message = self._asked(request, call, options, app_id=credential.app_id)
-        protocol = SparkProtocol(strict_sequence=options.sequence == "strict", scrub=call.scrub)
-        query = _signed(endpoint, credential, call)
-        on_refusal = partial(_refused, scrub=call.scrub)
-        async with connect(endpoint, query=query, call=call, on_refusal=on_refusal) as ws:
-            ws.send(message)
-            del options, message, on_refusal  # this frame lives as long as the answer takes
+        connection, protocol = self._conversation(request, call)
+        del request  # this frame lives as long as the answer takes
+        async with connection as ws:
             while protocol.failure is None:
-                pieces = await _received(ws, protocol)
+                pieces = _pieces(await ws.take(), ws, protocol)
                 if protocol.warnings or protocol.sid != call.answer.request_id:
                     _report(protocol, call)
                 if protocol.done:
@@ -119,6 +114,23 @@ class SparkLLMClient(ProxyLLMClient):
         app_id = call.credential().app_id
         endpoint, message = self._asked(request, call, options, app_id=app_id)
         return {"url": str(endpoint), "message": json.loads(message)}
+
+    def _conversation(
+        self, request: ModelRequest, call: Call
+    ) -> tuple[AbstractAsyncContextManager[WebSocket], SparkProtocol]:
+        """The connection on which a request is asked, to be opened, and what reads the answer."""
+        options = self._options(request)
+        credential = call.credential()
+        endpoint, message = self._asked(request, call, options, app_id=credential.app_id)
+        connection = connect(
+            endpoint,
+            call=call,
+            query=_signed(endpoint, credential, call),
+            message=message,
+            on_refusal=partial(_refused, scrub=call.scrub),
+        )
+        strict = options.sequence == "strict"
+        return connection, SparkProtocol(strict_sequence=strict, scrub=call.scrub)
 
     def _options(self, request: ModelRequest) -> SparkOptions:
         """As ``options_for`` has them; without any, which is most usual, nothing is validated."""
@@ -162,13 +174,15 @@ def _signed(endpoint: Endpoint, credential: Credential, call: Call) -> Secret:
     return signed.query
 
 
-async def _received(ws: WebSocket, protocol: SparkProtocol) -> list[Delta | Finish]:
+def _pieces(
+    messages: Sequence[bytes], ws: WebSocket, protocol: SparkProtocol
+) -> list[Delta | Finish]:
     """The pieces in what came next.
 
     A failure is left in the protocol, to be raised where no frame holds the messages: they may
     repeat what they answer, signature and all.
     """
-    if messages := await ws.take():
+    if messages:
         return protocol.receive(messages)
     protocol.closed(ws.close_code, ws.close_reason)
     return []

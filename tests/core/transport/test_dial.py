@@ -413,6 +413,32 @@ async def test_where_the_operator_sends_it_may_be_anywhere(names: Callable[..., 
         assert await dialled(endpoint) == ("127.0.0.1", peer.endpoint.port)
 
 
+async def test_a_name_is_asked_for_each_time(names: Callable[..., Names]) -> None:
+    """It may lead elsewhere by then; an address in figures leads where it did."""
+    async with Peer(silence) as peer:
+        asked = names(["127.0.0.1"], ["127.0.0.1"]).asked
+        for _ in range(2):
+            await dialled(replace(peer.endpoint, host="a.example"))
+        assert asked == ["a.example", "a.example"]
+
+
+async def test_an_address_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system says of it what it said the time before."""
+    read: list[object] = []
+    lookup = socket.getaddrinfo
+
+    def counting(host: str, *where: Any, **options: Any) -> object:
+        read.append(host)
+        return lookup(host, *where, **options)
+
+    async with Peer(silence) as peer:
+        dial._literal.cache_clear()  # the port may have been another test's
+        monkeypatch.setattr(socket, "getaddrinfo", counting)
+        for _ in range(2):
+            assert await dialled(peer.endpoint) == ("127.0.0.1", peer.endpoint.port)
+    assert read == ["127.0.0.1"]
+
+
 @LOOPS
 async def test_what_was_checked_is_what_is_connected_to(
     names: Callable[..., Names], monkeypatch: pytest.MonkeyPatch, loop: str

@@ -11,7 +11,7 @@ import pytest
 from modelplug.call import Call
 from modelplug.errors import ConnectionLostError
 from modelplug.transport import Endpoint, httpparser
-from modelplug.transport.gate import AT_ONCE, gate_to
+from modelplug.transport.gate import AT_ONCE, Turn
 from modelplug.transport.httpconnection import HttpConnection
 from modelplug.transport.httpparser import ResponseParser
 from modelplug.transport.httprequest import HttpRequest
@@ -109,7 +109,7 @@ async def test_only_one_that_has_to_connect_waits_for_its_turn() -> None:
     made, new, call = Exchange(), HttpConnection(ENDPOINT, RecordingOwner()), Call()
     async with AsyncExitStack() as inside:
         for _ in range(AT_ONCE):
-            await inside.enter_async_context(gate_to(ENDPOINT))
+            await inside.enter_async_context(Turn(ENDPOINT))
         await made.ask()
         waiting = asyncio.ensure_future(new.open(ResponseParser(ENDPOINT), call))
         await turns(5)

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
 from websockets.uri import WebSocketURI
 
-from modelplug.transport.plainframes import PlainFrames, farewell
+from modelplug.transport.plainframes import CLOSE as CLOSING
+from modelplug.transport.plainframes import TEXT, PlainFrames, farewell, masked
 from tests.core.transport.peers import BINARY, CLOSE, CONTINUED, PING, PONG, closing, frame
 
 UNTIMED = run_with(deadline=None)
@@ -145,3 +147,37 @@ def test_anything_else_is_no_farewell(other: bytes) -> None:
     """It is for the library, like a masked one."""
     assert farewell(other) is None
     assert farewell(b"\x88\x80\x00\x00\x00\x00") is None
+
+
+borders = [0, 1, 125, 126, 127, 65_535, 65_536, 70_000]
+payloads = st.binary(max_size=300) | st.sampled_from([b"x" * size for size in borders])
+
+
+@given(st.sampled_from([(TEXT, Opcode.TEXT), (CLOSING, Opcode.CLOSE)]), payloads)
+@UNTIMED
+def test_a_masked_frame_is_what_the_library_writes(first: tuple[int, Opcode], data: bytes) -> None:
+    """But for the mask, which is four bytes of chance in both."""
+    data = data[:125] if first[0] == CLOSING else data  # no close frame holds more
+    ours, theirs = masked(first[0], data), Frame(first[1], data).serialize(mask=True)
+    begin = len(theirs) - len(data)
+    assert (ours[: begin - 4], len(ours)) == (theirs[: begin - 4], len(theirs))
+    mask = ours[begin - 4 : begin]
+    plain = bytes(byte ^ mask[place % 4] for place, byte in enumerate(ours[begin:]))
+    assert data == plain
+
+
+@given(st.lists(payloads, max_size=5))
+@UNTIMED
+def test_a_server_reads_what_was_masked(messages: list[bytes]) -> None:
+    """Whatever their sizes, one behind the other."""
+    server = ServerProtocol(state=OPEN)
+    server.receive_data(b"".join(masked(TEXT, each) for each in messages))
+    frames = [each for each in server.events_received() if isinstance(each, Frame)]
+    assert [(Opcode.TEXT, True, each) for each in messages] == [
+        (each.opcode, each.fin, bytes(each.data)) for each in frames
+    ]
+
+
+def test_each_frame_has_a_mask_of_its_own() -> None:
+    """Nobody who hears one knows the next (section 5.3)."""
+    assert len({masked(TEXT, b"")[2:6] for _ in range(20)}) > 1

@@ -9,6 +9,7 @@ import itertools
 import logging
 import os
 import socket
+import sys
 import threading
 import weakref
 from collections.abc import AsyncIterator, Callable
@@ -18,6 +19,9 @@ from urllib.parse import quote
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.frames import Frame
+from websockets.protocol import State
+from websockets.server import ServerProtocol
 
 from modelplug.call import Call
 from modelplug.errors import (
@@ -71,6 +75,9 @@ def certificates() -> Certificates:
     return Certificates()
 
 
+both_ways = pytest.mark.parametrize("ahead", [False, True], ids=["then asked", "asked ahead"])
+
+
 @pytest.fixture(params=["ws", "wss"])
 def tls(request: pytest.FixtureRequest, certificates: Certificates) -> Certificates | None:
     """The test runs twice: without TLS and with it."""
@@ -91,8 +98,9 @@ async def ask(
     tls: Certificates | None = None,
     max_size: int = 1 << 20,
     on_refusal: Callable[[Refusal], ProxyLLMError] | None = None,
+    ahead: bool = False,
 ) -> list[bytes]:
-    """All messages of one conversation."""
+    """All messages of one conversation; ``ahead`` has ``connect`` send the question."""
     messages = []
     async with connect(
         endpoint,
@@ -101,8 +109,10 @@ async def ask(
         on_refusal=on_refusal,
         tls=tls and tls.client,
         max_size=max_size,
+        message="question" if ahead else None,
     ) as ws:
-        ws.send("question")
+        if not ahead:
+            ws.send("question")
         while taken := await ws.take():
             messages += taken
     return messages
@@ -154,7 +164,8 @@ async def test_messages_come_in_lists_and_before_the_close(tls: Certificates | N
         await peer.gone()
 
 
-async def test_a_server_may_speak_first_and_close() -> None:
+@both_ways
+async def test_a_server_may_speak_first_and_close(ahead: bool) -> None:
     """Asking then fails not before what it said is taken: it may be the reason."""
 
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -164,17 +175,114 @@ async def test_a_server_may_speak_first_and_close() -> None:
 
     call = Call()
     async with Peer(speak) as peer:
-        assert await ask(peer.endpoint, call=call) == [b"too many"]
+        assert await ask(peer.endpoint, call=call, ahead=ahead) == [b"too many"]
     assert (call.phase, call.sent) == ("open", "no")
 
 
-async def test_the_call_learns_each_phase() -> None:
+@both_ways
+async def test_the_call_learns_each_phase(tls: Certificates | None, ahead: bool) -> None:
     """connecting, open, sent; the service can have seen the request only from then on."""
     call = Call()
     reached = phases_of(call)
-    async with Peer(saying(closing())) as peer:
-        await ask(peer.endpoint, call=call)
+    async with peer_of(saying(closing()), tls) as peer:
+        await ask(peer.endpoint, call=call, tls=tls, ahead=ahead)
     assert reached == [("connecting", "no"), ("open", "no"), ("sent", "maybe")]
+
+
+async def test_what_is_to_be_sent_goes_out_when_the_server_agrees() -> None:
+    """In the same callback, in its order, and before anybody is woken; ``sent`` is told then."""
+    transport, call = RecordingTransport(), Call()
+    ws = made(call)
+    ws.send("question")
+    ws.connection_made(transport)
+    request = transport.taken()
+    ws.send(b"more")
+    assert (request[:4], transport.taken(), call.phase, call.sent) == (b"GET ", b"", "open", "no")
+    reader = asyncio.ensure_future(ws.take())
+    await turns(1)
+    deliver(ws, agreement(request.decode()))
+    told = unmasked(transport.taken())
+    assert (told, call.phase, call.sent) == ([b"question", b"more"], "sent", "maybe")
+    await turns(3)
+    assert not reader.done()
+    deliver(ws, frame(b"answer"))
+    assert await reader == [b"answer"]
+
+
+async def test_a_message_that_was_sent_is_not_kept() -> None:
+    """A question may be long, and its answer too."""
+    ws = made(Call())
+    message = b"question" * 1000
+    held = sys.getrefcount(message)
+    ws.send(message)
+    assert sys.getrefcount(message) > held
+    transport = RecordingTransport()
+    ws.connection_made(transport)
+    deliver(ws, agreement(transport.taken().decode()))
+    assert held == sys.getrefcount(message)
+
+
+async def test_a_message_that_cannot_be_sent_is_not_kept() -> None:
+    """Nor is that which a server refused to hear."""
+    ws = made(Call())
+    message = b"question" * 1000
+    held = sys.getrefcount(message)
+    ws.send(message)
+    ws.connection_made(RecordingTransport())
+    ws.abort()
+    ws.send(message)
+    assert held == sys.getrefcount(message)
+
+
+async def test_the_block_begins_before_the_server_agrees() -> None:
+    """With a message; what becomes of the handshake is then told to the reader."""
+    refuse, call = asyncio.Event(), Call()
+
+    async def hesitate(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await refuse.wait()
+        writer.write(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n")
+        await silence(reader, writer)
+
+    async with (
+        Peer(hesitate) as peer,
+        connect(peer.endpoint, call=call, message="question") as ws,
+    ):
+        assert (call.phase, call.sent) == ("open", "no")
+        refuse.set()
+        for _ in range(2):
+            with pytest.raises(HandshakeError, match="status 403") as caught:
+                await ws.take()
+            assert (caught.value.sent, call.phase) == ("no", "open")
+        await peer.gone()
+
+
+async def test_an_abort_during_the_handshake_ends_the_wait_for_an_answer() -> None:
+    """The server has agreed to nothing, and was asked nothing."""
+    call = Call()
+    async with (
+        Peer(silence) as peer,
+        connect(peer.endpoint, call=call, message="question") as ws,
+    ):
+        reader = asyncio.ensure_future(ws.take())
+        await turns(1)
+        call.abort()
+        with pytest.raises(ConnectionLostError, match="from this side") as caught:
+            await reader
+        assert (caught.value.sent, call.phase) == ("no", "open")
+        await peer.gone()
+
+
+async def test_closing_before_the_server_agrees_says_nothing() -> None:
+    """There is no WebSocket yet that could be closed."""
+    transport, call = RecordingTransport(), Call()
+    ws = made(call)
+    ws.send("question")
+    ws.connection_made(transport)
+    transport.taken()
+    ws.close()
+    assert (await ws.take(), ws.close_code, call.phase) == ([], None, "open")
+    assert (transport.taken(), transport.done) == (b"", ["abort"])
 
 
 async def test_a_message_during_the_answer_is_no_new_question() -> None:
@@ -188,7 +296,8 @@ async def test_a_message_during_the_answer_is_no_new_question() -> None:
     assert (call.phase, call.sent) == ("streaming", "yes")
 
 
-async def test_one_byte_at_a_time() -> None:
+@both_ways
+async def test_one_byte_at_a_time(ahead: bool) -> None:
     """The handshake and the answer may come in the smallest pieces."""
 
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -198,7 +307,7 @@ async def test_one_byte_at_a_time() -> None:
             await turns(2)
 
     async with Peer(drip) as peer:
-        assert await ask(peer.endpoint) == ["模型".encode(), b"x" * 200]
+        assert await ask(peer.endpoint, ahead=ahead) == ["模型".encode(), b"x" * 200]
 
 
 async def test_fragments_with_pings_between() -> None:
@@ -306,6 +415,11 @@ class RecordingTransport(asyncio.Transport):
         assert isinstance(data, bytes)
         self.written += data
 
+    def taken(self) -> bytes:
+        """What was written since the last time."""
+        written, self.written = self.written, b""
+        return written
+
     def is_closing(self) -> bool:
         """Whether it was found to be dead."""
         return "die" in self.done
@@ -329,13 +443,25 @@ def deliver(ws: WebSocket, received: bytes) -> None:
     ws.buffer_updated(len(received))
 
 
-def opened(transport: asyncio.Transport, call: Call | None = None) -> WebSocket:
-    """An open WebSocket on ``transport``."""
+def unmasked(written: bytes) -> list[bytes]:
+    """What the frames of a client hold, by the library's parser."""
+    server = ServerProtocol(state=State.OPEN)
+    server.receive_data(written)
+    frames = server.events_received()
+    return [bytes(each.data) for each in frames if isinstance(each, Frame)]
+
+
+def made(call: Call) -> WebSocket:
+    """A WebSocket that isn't connected yet."""
     endpoint = Endpoint.parse("ws://127.0.0.1/")
-    wire = Wire(endpoint, max_size=1 << 22, scrub=str)
-    ws = WebSocket(endpoint, call or Call(), wire)
+    return WebSocket(endpoint, call, Wire(endpoint, max_size=1 << 22, scrub=str))
+
+
+def opened(transport: RecordingTransport) -> WebSocket:
+    """An open WebSocket on ``transport``."""
+    ws = made(Call())
     ws.connection_made(transport)
-    deliver(ws, agreement(wire.request(Secret()).decode()))
+    deliver(ws, agreement(transport.taken().decode()))
     return ws
 
 
@@ -385,7 +511,8 @@ async def test_pings_of_a_server_that_has_gone_go_unanswered() -> None:
     assert transport.written == b""
 
 
-async def test_a_question_that_the_server_doesnt_read_is_not_sent() -> None:
+@both_ways
+async def test_a_question_that_the_server_doesnt_read_is_not_sent(ahead: bool) -> None:
     """The clock for opening runs on until the server has read what the buffers can't hold."""
     call, may_read = Call(), asyncio.Event()
 
@@ -394,24 +521,34 @@ async def test_a_question_that_the_server_doesnt_read_is_not_sent() -> None:
         await may_read.wait()
         await silence(reader, writer)
 
-    async with Peer(hesitate) as peer, connect(peer.endpoint, call=call) as ws:
-        reached = phases_of(call)
-        ws.send(b"x" * (32 << 20))
-        assert (call.phase, call.sent) == ("open", "maybe")
+    question, reached = b"x" * (32 << 20), phases_of(call)
+    async with (
+        Peer(hesitate) as peer,
+        connect(peer.endpoint, call=call, message=question if ahead else None) as ws,
+    ):
+        if not ahead:
+            ws.send(question)
+        await until(lambda: call.sent == "maybe")
+        await turns(3)
+        assert reached[1:] == [("open", "no"), ("open", "maybe")]
         may_read.set()
         await until(lambda: call.phase == "sent")
-        assert reached == [("open", "maybe"), ("sent", "maybe")]
+        assert reached[3:] == [("sent", "maybe")]
 
 
 # Handshakes that fail.
 
 
 async def failure(
-    endpoint: Endpoint, *, tls: Certificates | None = None, max_size: int = 1 << 20
+    endpoint: Endpoint,
+    *,
+    tls: Certificates | None = None,
+    max_size: int = 1 << 20,
+    ahead: bool = False,
 ) -> ProxyLLMError:
     """The error of a conversation that fails; it has no cause and no context."""
     with pytest.raises(ProxyLLMError) as caught:
-        await ask(endpoint, tls=tls, max_size=max_size)
+        await ask(endpoint, tls=tls, max_size=max_size, ahead=ahead)
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
     return caught.value
 
@@ -426,6 +563,7 @@ async def test_nobody_listens() -> None:
     assert (error.sent, error.retryable) == ("no", True)
 
 
+@both_ways
 @pytest.mark.parametrize("hold", [False, True])
 @pytest.mark.parametrize(
     ("answer", "status"),
@@ -438,11 +576,11 @@ async def test_nobody_listens() -> None:
     ],
 )
 async def test_an_answer_that_is_no_websocket(
-    answer: bytes, status: int | None, hold: bool
+    answer: bytes, status: int | None, hold: bool, ahead: bool
 ) -> None:
     """A HandshakeError with the status, whether the server hangs up or holds the line."""
     async with Peer(answering(answer, hold=hold)) as peer:
-        error = await failure(peer.endpoint)
+        error = await failure(peer.endpoint, ahead=ahead)
         await peer.gone()
     assert isinstance(error, HandshakeError)
     assert (error.status, error.sent) == (status, "no")
@@ -456,7 +594,8 @@ async def test_a_web_page_is_not_a_websocket_service() -> None:
     assert "not the service that was meant" in str(error.hint)
 
 
-async def test_a_refusal_goes_to_the_provider() -> None:
+@both_ways
+async def test_a_refusal_goes_to_the_provider(ahead: bool) -> None:
     """It makes the error, of status, body, Date and Retry-After."""
     refusals = []
 
@@ -467,7 +606,7 @@ async def test_a_refusal_goes_to_the_provider() -> None:
     answer = b"HTTP/1.1 429 Slow\r\nDate: today\r\nRetry-After: 2\r\n\r\nslow down"
     async with Peer(answering(answer)) as peer:
         with pytest.raises(RateLimitError, match="slow down") as caught:
-            await ask(peer.endpoint, on_refusal=refused)
+            await ask(peer.endpoint, on_refusal=refused, ahead=ahead)
     headers = {"date": "today", "retry-after": "2"}
     expected = Refusal(
         status=429, message="slow down", date="today", retry_after=2.0, headers=headers
@@ -490,10 +629,11 @@ async def test_redirects_are_not_followed(status: int) -> None:
         assert "canary" not in everything_told(error)
 
 
+@both_ways
 @pytest.mark.parametrize(
     "head", [b"Content-Length: 999999999\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n", b""]
 )
-async def test_an_endless_answer_is_cut(head: bytes) -> None:
+async def test_an_endless_answer_is_cut(head: bytes, ahead: bool) -> None:
     """A flood of headers or of body ends by itself, with the status."""
     poured = 0
     more = b"fff\r\n" + b"y" * 0xFFF + b"\r\n" if head else b"X: y\r\n" * 1000
@@ -508,14 +648,15 @@ async def test_an_endless_answer_is_cut(head: bytes) -> None:
             poured += len(more)
 
     async with Peer(pour) as peer:
-        error = await failure(peer.endpoint)
+        error = await failure(peer.endpoint, ahead=ahead)
         await peer.gone()
     assert isinstance(error, HandshakeError)
     assert error.status == 500
     assert poured < 10_000 * len(more)
 
 
-async def test_cut_during_the_handshake() -> None:
+@both_ways
+async def test_cut_during_the_handshake(ahead: bool) -> None:
     """By RST or FIN: the connection is lost, nothing was sent, and another try may help."""
 
     async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -524,7 +665,7 @@ async def test_cut_during_the_handshake() -> None:
 
     for handler, told in [(cut, "ConnectionResetError"), (answering(b""), "end of file")]:
         async with Peer(handler) as peer:
-            error = await failure(peer.endpoint)
+            error = await failure(peer.endpoint, ahead=ahead)
         assert isinstance(error, ConnectionLostError)
         assert told in str(error)
         assert (error.sent, error.retryable) == ("no", True)
@@ -712,21 +853,23 @@ async def test_the_calls_abort_cuts_from_any_thread() -> None:
         await peer.gone()
 
 
-async def test_a_call_that_is_aborted_connects_nowhere() -> None:
+@both_ways
+async def test_a_call_that_is_aborted_connects_nowhere(ahead: bool) -> None:
     """Abandoned before it began: no connection is made."""
     call = Call()
     call.abort()
     async with Peer(silence) as peer:
         with pytest.raises(ConnectionLostError):
-            await ask(peer.endpoint, call=call)
+            await ask(peer.endpoint, call=call, ahead=ahead)
         assert peer.connections == 0
 
 
-async def test_aborted_while_connecting() -> None:
+@both_ways
+async def test_aborted_while_connecting(ahead: bool) -> None:
     """The connection is cut as soon as there is one."""
     call = Call()
     async with Peer(silence) as peer:
-        asking = asyncio.ensure_future(ask(peer.endpoint, call=call))
+        asking = asyncio.ensure_future(ask(peer.endpoint, call=call, ahead=ahead))
         await turns(1)
         assert call.phase == "connecting"
         call.abort()
@@ -761,7 +904,8 @@ async def test_a_forked_child_leaves_the_parents_connection_alone(
         assert await ws.take() == [b"a"]
 
 
-async def test_a_call_is_freed_at_once_when_it_is_over() -> None:
+@both_ways
+async def test_a_call_is_freed_at_once_when_it_is_over(ahead: bool) -> None:
     """Nothing that a call and its connection hold makes a cycle around the answer."""
 
     class Witness:
@@ -773,7 +917,7 @@ async def test_a_call_is_freed_at_once_when_it_is_over() -> None:
     async with Peer(saying(frame(b"a"), closing())) as peer:
         gc.disable()
         try:
-            await ask(peer.endpoint, call=Call(on_phase=witness.heard))
+            await ask(peer.endpoint, call=Call(on_phase=witness.heard), ahead=ahead)
             await turns(3)
             del witness
             assert gone() is None
@@ -781,12 +925,13 @@ async def test_a_call_is_freed_at_once_when_it_is_over() -> None:
             gc.enable()
 
 
-async def test_an_error_is_freed_at_once() -> None:
+@both_ways
+async def test_an_error_is_freed_at_once(ahead: bool) -> None:
     """Its traceback holds our frames, but no frame of ours holds it."""
 
     async def failed() -> weakref.ref[ProxyLLMError]:
         try:
-            await ask(peer.endpoint)
+            await ask(peer.endpoint, ahead=ahead)
         except ProxyLLMError as error:
             return weakref.ref(error)
         raise AssertionError
@@ -819,7 +964,8 @@ async def test_the_loop_may_end_right_after(tls: Certificates | None) -> None:
     gc.collect()
 
 
-async def test_cancelled_at_every_wait(tls: Certificates | None) -> None:
+@both_ways
+async def test_cancelled_at_every_wait(tls: Certificates | None, ahead: bool) -> None:
     """Wherever it waits when it is cancelled, no socket is left."""
     async with peer_of(saying(frame(b"a"), closing()), tls) as peer:
         await ask(peer.endpoint, tls=tls)
@@ -827,21 +973,23 @@ async def test_cancelled_at_every_wait(tls: Certificates | None) -> None:
         before, cancelled = open_descriptors(), True
         waits = itertools.count(1)
         while cancelled:
-            asking = asyncio.ensure_future(cancelled_at(next(waits), ask(peer.endpoint, tls=tls)))
+            whole = ask(peer.endpoint, tls=tls, ahead=ahead)
+            asking = asyncio.ensure_future(cancelled_at(next(waits), whole))
             await asyncio.wait([asking])
             await until(lambda: open_descriptors() == before)
             cancelled = asking.cancelled()
-        assert next(waits) > 4
+        assert next(waits) > 4 - ahead
 
 
-async def test_cancelled_at_any_turn_of_the_loop(tls: Certificates | None) -> None:
+@both_ways
+async def test_cancelled_at_any_turn_of_the_loop(tls: Certificates | None, ahead: bool) -> None:
     """The same for what happens between two of its waits."""
     async with peer_of(saying(frame(b"a"), closing()), tls) as peer:
         await ask(peer.endpoint, tls=tls)
         await peer.gone()
         before = open_descriptors()
         for count in range(40):
-            asking = asyncio.ensure_future(ask(peer.endpoint, tls=tls))
+            asking = asyncio.ensure_future(ask(peer.endpoint, tls=tls, ahead=ahead))
             await turns(count)
             asking.cancel()
             asking.cancel()
@@ -890,9 +1038,10 @@ LEAKY: dict[str, Handler] = {
 }
 
 
+@both_ways
 @pytest.mark.parametrize("handler", LEAKY.values(), ids=LEAKY.keys())
 async def test_no_error_and_no_log_has_the_query(
-    handler: Handler, caplog: pytest.LogCaptureFixture
+    handler: Handler, caplog: pytest.LogCaptureFixture, ahead: bool
 ) -> None:
     """Neither raw nor decoded, in no text, field, traceback with locals, or debug log."""
     asyncio.get_running_loop().set_debug(True)
@@ -902,7 +1051,7 @@ async def test_no_error_and_no_log_has_the_query(
         logging.getLogger("websockets.client").setLevel(logging.DEBUG)
         async with Peer(handler) as peer:
             with pytest.raises(ProxyLLMError) as caught:
-                await ask(peer.endpoint, call=call)
+                await ask(peer.endpoint, call=call, ahead=ahead)
     told = everything_told(caught.value) + caplog.text
     assert f"self = <WebSocket to {peer.endpoint}>" in told
     assert [canary for canary in CANARIES if canary in told] == []

@@ -337,6 +337,13 @@ def test_the_first_end_counts() -> None:
     assert (wire.has_ended, wire.failure(), len(wire.answers())) == (True, None, 1)
 
 
+def test_one_that_ends_before_the_server_agrees_says_nothing() -> None:
+    """A close frame is for a WebSocket."""
+    wire = wire_to()
+    wire.finish()
+    assert (wire.has_ended, wire.failure(), wire.answers()) == (True, None, [])
+
+
 def test_each_failure_is_a_new_error() -> None:
     """An error that is raised twice would collect tracebacks."""
     wire = opened()
