@@ -171,11 +171,12 @@ class Clock:
         """The reader begins to wait; its task."""
         task = self._task = asyncio.current_task(self.loop)
         self._cancels = task.cancelling() if task else 0
+        before = self._expires
         if self._has_progressed:
             self._has_progressed = False
             self._expire()
             self._expire_by(_after(self.loop.time(), self._timeouts.idle), _IDLE)
-        if self._timer is None or self._expires is None or self._timer.when() > self._expires:
+        if self._timer is None or before is None or (self._expires or before) < before:
             self._arm()
         return task
 

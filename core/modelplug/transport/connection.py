@@ -183,12 +183,17 @@ class Connection(asyncio.BufferedProtocol):
             self._is_paused = False
             self._transport.resume_reading()
 
-    async def _news(self) -> None:
-        self._waiter = self._home.loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+    @property
+    def _is_awaited(self) -> bool:
+        """Whether a task waits for news."""
+        return self._waiter is not None and not self._waiter.done()
+
+    def _news(self) -> asyncio.Future[None]:
+        """What is there when ``_wake`` is called next; for one task at a time."""
+        # No coroutine: among hundreds of streams each object in the way of a piece costs a look
+        # into memory that no cache holds.
+        waiter = self._waiter = self._home.loop.create_future()
+        return waiter
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -121,7 +121,7 @@ class HttpConnection(Connection):
         Raises:
             WrongUseError: another task is waiting.
         """
-        if self._waiter is not None:
+        if self._is_awaited:
             raise WrongUseError("two tasks read one response", hint="give each one of its own")
         while not parser.pieces and not parser.has_ended:
             await self._news()

@@ -148,7 +148,7 @@ class WebSocket(Connection):
             WrongUseError: another task is waiting here.
         """
         wire = self._wire
-        if self._waiter is not None:
+        if self._is_awaited:
             raise WrongUseError("two tasks read one connection", hint="give each one of its own")
         while not wire.messages and not wire.has_ended:
             await self._news()

@@ -96,17 +96,13 @@ class SparkLLMClient(ProxyLLMClient):
         connection, protocol = self._conversation(request, call)
         del request  # this frame lives as long as the answer takes
         async with connection as ws:
-            while protocol.failure is None:
-                pieces = _pieces(await ws.take(), ws, protocol)
-                if protocol.warnings or protocol.sid != call.answer.request_id:
-                    _report(protocol, call)
-                if protocol.done:
-                    ws.close()
-                    yield pieces
-                    return
+            while not protocol.done:
+                pieces = _pieces(await ws.take(), ws, protocol, call)
                 if pieces:  # frames without text are no progress: no clock may start anew
                     yield pieces
-            raise protocol.failure
+                if protocol.failure is not None:
+                    raise protocol.failure
+                del pieces  # or they live on here until more comes
 
     def preview(self, request: ModelRequest, call: Call) -> Mapping[str, object]:
         """The address without its signed query, and the one message."""
@@ -175,17 +171,21 @@ def _signed(endpoint: Endpoint, credential: Credential, call: Call) -> Secret:
 
 
 def _pieces(
-    messages: Sequence[bytes], ws: WebSocket, protocol: SparkProtocol
+    messages: Sequence[bytes], ws: WebSocket, protocol: SparkProtocol, call: Call
 ) -> list[Delta | Finish]:
-    """The pieces in what came next.
+    """The pieces in what came next; frames without text have none.
 
     A failure is left in the protocol, to be raised where no frame holds the messages: they may
     repeat what they answer, signature and all.
     """
-    if messages:
-        return protocol.receive(messages)
-    protocol.closed(ws.close_code, ws.close_reason)
-    return []
+    if not messages:
+        protocol.closed(ws.close_code, ws.close_reason)
+    pieces = protocol.receive(messages)
+    if protocol.warnings or protocol.sid != call.answer.request_id:
+        _report(protocol, call)
+    if protocol.done:
+        ws.close()
+    return pieces
 
 
 def _refused(refusal: Refusal, *, scrub: Callable[[str], str]) -> ProxyLLMError:

@@ -104,6 +104,24 @@ class SparkProtocol:
         warnings: what looked odd and failed nothing; the reader may take them out.
     """
 
+    __slots__ = (
+        "_calls",
+        "_extra",
+        "_has_odd_sources",
+        "_is_miscounted",
+        "_is_unordered",
+        "_next_seq",
+        "_previous",
+        "_scrub",
+        "_session",
+        "_strict",
+        "_usage",
+        "failure",
+        "sid",
+        "state",
+        "warnings",
+    )
+
     def __init__(
         self, *, strict_sequence: bool = True, scrub: Callable[[str], str] = lambda said: said
     ) -> None:
@@ -115,7 +133,7 @@ class SparkProtocol:
         self._scrub = scrub
         self._session = ""  # as it is told, where ``sid`` is fit to be shown
         self._next_seq = 0
-        self._previous: Response | None = None
+        self._previous = b""  # as it came: one object for each stream that is open, and no dozen
         self._is_unordered = False
         self._is_miscounted = False
         self._has_odd_sources = False
@@ -138,7 +156,7 @@ class SparkProtocol:
         pieces: list[Delta | Finish] = []
         for message in messages:
             try:
-                self._take(decode_response(message), pieces)
+                self._take(message, pieces)
             except ProxyLLMError as error:
                 self._meet("error", error)
             if self.failure is not None:
@@ -173,8 +191,9 @@ class SparkProtocol:
             # service's in anybody's locals.
             self.failure = cause.with_traceback(None)
 
-    def _take(self, frame: Response, pieces: list[Delta | Finish]) -> None:
+    def _take(self, message: bytes, pieces: list[Delta | Finish]) -> None:
         """See to all that can be wrong with a frame, or odd, before it counts."""
+        frame = decode_response(message)
         header, payload = frame.header, frame.payload or _NOTHING
         if not self._session:
             self._session = header.sid
@@ -185,8 +204,10 @@ class SparkProtocol:
             self._note(header)  # a notice may still come; all else is nobody's
             return
         choices = payload.choices or None
-        if choices is not None and not self._is_new(frame, choices):
-            return
+        if choices is not None:
+            if not self._is_new(frame, choices):
+                return
+            self._previous = message
         if payload.usage:
             self._usage = self._counted(payload.usage.text)
         if payload.plugins is not UNSET and payload.plugins is not None:
@@ -217,9 +238,8 @@ class SparkProtocol:
         is_ours = not sid or sid == self._session
         if is_ours and choices.seq == self._next_seq:
             self._next_seq += 1
-            self._previous = frame
             return True
-        if frame == self._previous:
+        if self._previous and frame == decode_response(self._previous):
             return False
         fault = f"frame {choices.seq} came where {self._next_seq} belongs"
         if not is_ours:
@@ -231,7 +251,6 @@ class SparkProtocol:
             self._is_unordered = True
             self.warnings.append(fault)
         self._next_seq = max(self._next_seq, choices.seq + 1)
-        self._previous = frame
         return True
 
     def _deltas(self, choices: Choices) -> list[Delta]:
