@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import TypeAlias, TypeVar, cast
+from typing import NoReturn, TypeAlias, TypeVar, cast
 
 from modelplug.call import Call, warn
 from modelplug.causes import scrub_causes
@@ -57,34 +57,28 @@ class Attempt:
             BaseException: whatever ended the attempt instead, which is over then.
         """
         try:
-            await self._begin()
-        finally:
-            self._clock.resume()
-
-    async def _begin(self) -> None:
-        try:
             pieces = await under(self._clock, self._made)
             while not any(map(_counts, several(pieces))):
                 pieces = await self.next(after_nothing=True)
             self.first = several(pieces)
-        except ProxyLLMError as error:
-            failure = error
-        except BaseException:
-            try:
-                self.call.abort()
-            finally:
-                await self.close()
-            raise
-        else:
-            return
+        except BaseException as error:  # noqa: BLE001  # raised by what ends the attempt
+            await self._end_with(error)
+        finally:
+            self._clock.resume()
+
+    async def _end_with(self, cause: BaseException) -> NoReturn:
+        """End it with what a wait has raised, and raise that."""
         try:
             try:
-                self.fail(failure)
+                if isinstance(cause, ProxyLLMError):
+                    self.fail(cause)
+                else:
+                    self.call.abort()
             finally:
                 await self.close()
-            raise failure
+            raise cause
         finally:
-            del failure  # the error's traceback holds this frame: no cycle
+            del cause  # its traceback holds this frame: no cycle
 
     async def _made(self) -> Pieces:
         make = self._make
@@ -203,7 +197,9 @@ async def under(clock: Clock, wait: Callable[[], Awaitable[T]], *, whose: str = 
     task = clock.begin_wait()
     try:
         if failure is None:
-            given = await patiently(wait(), leaving=_warn_of_it)
+            awaited = wait()
+            del wait  # so much less to keep for each stream that is open
+            given = await patiently(awaited, leaving=_warn_of_it)
     except BaseException as error:  # noqa: BLE001  # told apart below, outside this block
         failure = error
     # Whatever a provider made of being cancelled or cut, that is what happened.

@@ -8,7 +8,15 @@ everything that making a client takes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
@@ -65,20 +73,26 @@ class Caller:
         self, request: RequestLike, converter: MessageConverter | None, *, blocking: bool
     ) -> ModelStream:
         """The stream of a call, which opens at its first read."""
-        client = self._client
+        answer = Answer(backend=self._client.backend)
+        begin = partial(self._begun, request, converter, blocking)
+        return ModelStream(begin, answer=answer, observers=self._client.observers)
 
-        async def open_call(opening: Opening) -> Attempt:
-            opening.converter, opening.blocking = converter, blocking
-            if isinstance(request, ModelRequest):
-                opening.request_id = request.context.request_id
-            self._check()
-            asked = as_request(request)
-            opening.clock.limit(client.timeouts_of(asked).total)
-            opening.answer.model = client.model_for(asked)
-            return await client.open(asked, opening)
-
-        answer = Answer(backend=client.backend)
-        return ModelStream(open_call, answer=answer, observers=client.observers)
+    def _begun(
+        self,
+        request: RequestLike,
+        converter: MessageConverter | None,
+        blocking: bool,  # by position a partial is lighter, and each stream has one
+        opening: Opening,
+    ) -> Awaitable[Attempt]:
+        """The attempt that serves a call."""
+        opening.converter, opening.blocking = converter, blocking
+        if isinstance(request, ModelRequest):
+            opening.request_id = request.context.request_id
+        self._check()
+        asked = as_request(request)
+        opening.clock.limit(self._client.timeouts_of(asked).total)
+        opening.answer.model = self._client.model_for(asked)
+        return self._client.open(asked, opening)
 
     @staticmethod
     def sync_stream(stream: Callable[[], ModelStream]) -> SyncModelStream:
@@ -97,8 +111,8 @@ class Caller:
         call = self._call(asked, opening)
         asked = fitting(asked, call, self._client, opening=opening)
         opening.begin(call)
-        source = partial(self._source, asked, call, blocking=blocking)
-        attempt = Attempt(call, source, opening.clock)
+        # No other name for it: until the answer begins this frame would hold it, and the question.
+        attempt = Attempt(call, partial(self._source, asked, call, blocking), opening.clock)
         await attempt.begin()
         return attempt
 
@@ -169,7 +183,12 @@ class Caller:
             on_phase=partial(clock.enter, attempt=clock.attempt),
         )
 
-    def _source(self, request: ModelRequest, call: Call, *, blocking: bool) -> DeltaStream:
+    def _source(
+        self,
+        request: ModelRequest,
+        call: Call,
+        blocking: bool,  # as above
+    ) -> DeltaStream:
         client = self._client
         if blocking:
             source = BlockingSource(

@@ -66,6 +66,7 @@ class Clock:
         "_cancels",
         "_cause",
         "_deadline",
+        "_due",
         "_expires",
         "_guarded",
         "_has_progressed",
@@ -75,6 +76,7 @@ class Clock:
         "_own_cancels",
         "_phase",
         "_queue_limit",
+        "_soon",
         "_started",
         "_task",
         "_thread",
@@ -98,7 +100,9 @@ class Clock:
         self._phase: Phase = "start"
         self._expires: float | None = None
         self._limit = _TOTAL  # which one it is that then runs out
+        self._soon: float | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._due = self._started  # when the timer is
         self._task: asyncio.Task[object] | None = None
         self._cancels = 0
         self._cause: ProxyLLMError | None = None
@@ -130,6 +134,7 @@ class Clock:
         self.attempt += 1
         self._timeouts = timeouts
         self._begun = self.loop.time()
+        self._soon = _after(self._begun, timeouts.connect)
         self._phase = "start"
         self._enter("start")
 
@@ -171,12 +176,11 @@ class Clock:
         """The reader begins to wait; its task."""
         task = self._task = asyncio.current_task(self.loop)
         self._cancels = task.cancelling() if task else 0
-        before = self._expires
         if self._has_progressed:
             self._has_progressed = False
             self._expire()
             self._expire_by(_after(self.loop.time(), self._timeouts.idle), _IDLE)
-        if self._timer is None or before is None or (self._expires or before) < before:
+        if self._timer is None or self._expires is None or self._due > self._expires:
             self._arm()
         return task
 
@@ -238,7 +242,8 @@ class Clock:
             self.abort()
         self._cancel()
         if self._task is not None:
-            self._timer = self.loop.call_later(CLEANUP_SECONDS, self._cancel)
+            self._due = self.loop.time() + CLEANUP_SECONDS
+            self._timer = self.loop.call_at(self._due, self._cancel)
 
     def _cancel(self) -> None:
         if self._task is not None:
@@ -305,11 +310,16 @@ class Clock:
     def _arm(self) -> None:
         if self._expires is None:
             return
+        due = self._expires
+        if self._soon is not None:
+            # At once as early as the limit of connecting needs it, which is mostly next: to move
+            # a timer costs a call as much as to make one, and leaves the old one in the loop.
+            due, self._soon = min(due, self._soon), None
         if self._timer is not None:
-            if self._timer.when() <= self._expires:
+            if self._due <= due:
                 return
             self._timer.cancel()
-        self._timer = self.loop.call_at(self._expires, self._fire)
+        self._timer, self._due = self.loop.call_at(due, self._fire), due
 
     def _fire(self) -> None:
         self._timer = None

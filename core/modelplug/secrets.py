@@ -72,8 +72,9 @@ class Secret:
         if callable(secret):
             self._fetch = secret
         elif (text := _trimmed(secret)) is not None:
-            # Kept in a closure: slots and __dict__ would show it to whoever walks attributes.
-            self._fetch = lambda: text
+            # Kept in a method: slots and __dict__ would show it to whoever walks attributes. A
+            # closure does the same, and is three objects to look after, of which calls have many.
+            self._fetch = text.__str__
         else:
             del secret  # whoever reads a traceback with locals must not find it here
             raise _unusable()

@@ -62,6 +62,8 @@ _COUNTS = (
 
 _REASONS = get_args(FinishReason)
 
+_NOTHING: Iterator[object] = iter(())
+
 
 class ModelStream:
     """An answer as it comes: an async iterator of outputs, and an async context manager.
@@ -85,7 +87,7 @@ class ModelStream:
         self._clock: Clock | None = None
         self._opening: Opening | None = None
         self._attempt: Attempt | None = None
-        self._batch: Iterator[object] = iter(())
+        self._batch = _NOTHING
         self._reading = False
         self._reader_gone: asyncio.Event | None = None
         self._cut_by: ProxyLLMError | None = None
@@ -369,7 +371,7 @@ class ModelStream:
 
     def _end(self) -> None:
         self._ended = True
-        self._batch = iter(())
+        self._batch = _NOTHING
         if self._clock is not None:
             self._clock.stop()
             self._clock.abort = None  # the call knows the clock: no cycle

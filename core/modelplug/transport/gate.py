@@ -19,9 +19,10 @@ from modelplug.transport.endpoint import Endpoint
 
 __all__ = ["AT_ONCE", "HELD_SECONDS", "Gate", "Turn", "gate_to"]
 
-AT_ONCE = 256
-"""Half of what the queue of a server of the usual kind holds (nginx and Node.js: 511). With fewer,
-a thousand calls take longer to begin: each has to wait for many turns of the event loop."""
+AT_ONCE = 384
+"""Three quarters of what the queue of a server of the usual kind holds (nginx and Node.js: 511).
+With fewer, a thousand calls take longer to begin: each has to wait for many turns of the event
+loop, in which the answers of those that were earlier are read."""
 
 HELD_SECONDS = 0.25
 """How long one that is being opened keeps another out: where a place answers slowly, or not at all,
