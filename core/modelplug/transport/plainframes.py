@@ -11,16 +11,8 @@ from __future__ import annotations
 import os
 from struct import pack
 
-from modelplug.errors import MissingDependencyError
-
-try:
-    # In C, where that could be built.
-    from websockets.frames import apply_mask  # type: ignore[attr-defined]
-except ImportError:
-    raise MissingDependencyError(
-        "the websockets package is missing, or too old",
-        hint='pip install "modelplug[websocket]"',
-    ) from None
+# In C, where that could be built.
+from websockets.frames import apply_mask  # type: ignore[attr-defined]
 
 __all__ = ["CLOSE", "TEXT", "PlainFrames", "farewell", "masked"]
 

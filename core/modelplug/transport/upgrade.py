@@ -9,17 +9,10 @@ from __future__ import annotations
 
 import re
 
-from modelplug.errors import MissingDependencyError
+from websockets.utils import accept_key
+
 from modelplug.secrets import Secret
 from modelplug.transport.endpoint import Endpoint
-
-try:
-    from websockets.utils import accept_key
-except ImportError:
-    raise MissingDependencyError(
-        "the websockets package is missing, or too old",
-        hint='pip install "modelplug[websocket]"',
-    ) from None
 
 __all__ = ["agrees", "asking"]
 

@@ -34,8 +34,6 @@ from modelplug.transport.handshake import (
     misunderstanding,
     refused,
 )
-from modelplug.transport.plainframes import CLOSE, TEXT, PlainFrames, farewell, masked
-from modelplug.transport.upgrade import agrees, asking
 
 try:
     from websockets.client import ClientProtocol
@@ -45,6 +43,9 @@ try:
     from websockets.protocol import State
     from websockets.uri import WebSocketURI
     from websockets.utils import generate_key
+
+    from modelplug.transport.plainframes import CLOSE, TEXT, PlainFrames, farewell, masked
+    from modelplug.transport.upgrade import agrees, asking
 except ImportError:
     raise MissingDependencyError(
         "the websockets package is missing, or too old",
