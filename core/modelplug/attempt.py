@@ -35,7 +35,7 @@ class Attempt:
 
     Attributes:
         call: what the provider was given.
-        first: the pieces with which the answer begins, once it has.
+        first: the pieces with which the answer begins, once it has, until the stream takes them.
         ending: how it has ended, until policies are told; a failure's is set by ``fail``.
     """
 
@@ -81,9 +81,8 @@ class Attempt:
             del cause  # its traceback holds this frame: no cycle
 
     async def _made(self) -> Pieces:
-        make = self._make
+        self._source = self._make()
         del self._make  # it holds the question
-        self._source = make()
         return await self._source.__anext__()
 
     def next(self, *, after_nothing: bool = False) -> Coroutine[object, object, Pieces]:
@@ -214,7 +213,7 @@ async def under(clock: Clock, wait: Callable[[], Awaitable[T]], *, whose: str = 
                 raise failure  # nobody runs this any more: it is closed where it waits
             is_cancelled = is_cancelled or _is_being_cancelled(clock)
             raise _outcome(failure, whose, is_cancelled=is_cancelled)
-        return given  # type: ignore[return-value]  # without a failure, it gave one
+        return given  # type: ignore[return-value]  # it gave one; a cast is a call for each delta
     finally:
         del failure  # its traceback holds this frame: no cycle
 

@@ -111,7 +111,6 @@ class Caller:
         call = self._call(asked, opening)
         asked = fitting(asked, call, self._client, opening=opening)
         opening.begin(call)
-        # No other name for it: until the answer begins this frame would hold it, and the question.
         attempt = Attempt(call, partial(self._source, asked, call, blocking), opening.clock)
         await attempt.begin()
         return attempt
@@ -187,7 +186,7 @@ class Caller:
         self,
         request: ModelRequest,
         call: Call,
-        blocking: bool,  # as above
+        blocking: bool,  # by position, as in _begun
     ) -> DeltaStream:
         client = self._client
         if blocking:

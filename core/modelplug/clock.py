@@ -100,7 +100,7 @@ class Clock:
         self._phase: Phase = "start"
         self._expires: float | None = None
         self._limit = _TOTAL  # which one it is that then runs out
-        self._soon: float | None = None
+        self._soon: float | None = None  # when connecting may run out; until a timer is made
         self._timer: asyncio.TimerHandle | None = None
         self._due = self._started  # when the timer is
         self._task: asyncio.Task[object] | None = None
@@ -181,7 +181,7 @@ class Clock:
             self._expire()
             self._expire_by(_after(self.loop.time(), self._timeouts.idle), _IDLE)
         if self._timer is None or self._expires is None or self._due > self._expires:
-            self._arm()
+            self._arm()  # which is asked for once a delta, and needed once a call
         return task
 
     def end_wait(self) -> bool:

@@ -81,8 +81,8 @@ class Answer:
     def add(self, delta: Delta) -> None:
         """Collect what has come; of what is text and nothing else, the text alone.
 
-        A text is no object that the garbage collector has to look at: with a thousand answers
-        that come at once it takes a fifth of the time otherwise.
+        A text is no object that the garbage collector has to look at, which takes a fifth of all
+        time where a thousand answers come at once.
         """
         has_more = delta.reasoning or delta.tool_call or delta.sources or delta.extra
         self.pieces.append(delta if has_more else delta.text)

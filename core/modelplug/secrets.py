@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, quote_plus
 
@@ -72,8 +72,8 @@ class Secret:
         if callable(secret):
             self._fetch = secret
         elif (text := _trimmed(secret)) is not None:
-            # Kept in a method: slots and __dict__ would show it to whoever walks attributes. A
-            # closure does the same, and is three objects to look after, of which calls have many.
+            # Kept in a method, whose repr doesn't show it: slots and __dict__ would, to whoever
+            # walks attributes. A closure is three objects, and each call has many secrets.
             self._fetch = text.__str__
         else:
             del secret  # whoever reads a traceback with locals must not find it here
@@ -129,7 +129,7 @@ class Secret:
             return self._snapshot()._spellings()
         if self._spell is None:
             forms = _spellings(self.reveal())
-            # In a closure, as the text. Kept, as each call asks for those of the same keys: that
+            # In a closure. Kept, as each call asks for those of the same keys: that
             # was a tenth of what a request costs.
             self._spell = lambda: forms
         return self._spell()
@@ -185,40 +185,39 @@ def scrubber(secrets: Iterable[Secret]) -> Callable[[str], str]:
     For what a server says: it may well repeat what it was sent. Forms of fewer than eight
     characters stay, they would tear holes into ordinary words.
     """
-    by_text = {each.reveal(): each for each in map(Secret._snapshot, secrets)}
+    fixed = tuple({each.reveal(): each for each in map(Secret._snapshot, secrets)}.values())
     known = ""  # one text that has nothing in it
 
     def clean(text: str) -> str:
         nonlocal known
         if text == known:
             return text  # a session's name, say, which the provider and then the core clean
-        forms = _found(text, by_text)
+        if not isinstance(text, str):
+            # Before any form is made: a traceback with locals would show it.
+            raise TypeError(f"a text is cleaned, not a {type(text).__name__}")
+        forms = _found(text, fixed)
         if not forms:
             known = text
             return text
         forms.sort(key=len, reverse=True)  # a form may be a part of another
         told = _masked(text, forms, MASK)
         # A secret with asterisks may begin in a mask and end in what follows it.
-        return _masked(text, forms, _BLOCKS) if _found(told, by_text) else told
+        return _masked(text, forms, _BLOCKS) if _found(told, fixed) else told
 
     return clean
 
 
-def _found(text: str, secrets: Mapping[str, Secret]) -> list[str]:
+def _found(text: str, secrets: Iterable[Secret]) -> list[str]:
     """The forms of some secrets that are in a text: mostly none, so one look is all it takes.
 
     No form is shorter than its secret, so a name of forty characters needs none of a signed
     query's: making those costs nine times as much as the rest.
-
-    Args:
-        text: what somebody said.
-        secrets: by their texts.
     """
     room = len(text)
     return [
         form
-        for itself, secret in secrets.items()
-        if len(itself) <= room
+        for secret in secrets
+        if len(secret.reveal()) <= room
         for form in secret._spellings()
         if form in text
     ]

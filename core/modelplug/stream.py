@@ -266,12 +266,13 @@ class ModelStream:
         try:
             if self._attempt is not None:
                 pieces = await self._attempt.next(after_nothing=after_nothing)
+                # Mostly it is one: a call less for each.
                 return pieces if type(pieces) is list else several(pieces)
             self._attempt = await self._opened()
             first, self._attempt.first = self._attempt.first, ()
             return first
         except BaseException as error:  # noqa: BLE001  # raised by what ends the stream
-            return await self._end_with(error)
+            await self._end_with(error)
         finally:
             self._reading = False
             if self._reader_gone is not None:

@@ -105,13 +105,13 @@ def whole() -> list[ModelOutput]:
     return [*streamed(answer, pieces), ended(answer)]
 
 
-class Untouchable(list[Delta]):
+class Untouchable(list[Delta | str]):
     """Deltas that must not be read."""
 
-    def __iter__(self) -> Iterator[Delta]:
+    def __iter__(self) -> Iterator[Delta | str]:
         raise AssertionError("the deltas were read")
 
-    def __getitem__(self, at: SupportsIndex | slice) -> list[Delta]:  # type: ignore[override]
+    def __getitem__(self, at: SupportsIndex | slice) -> list[Delta | str]:  # type: ignore[override]
         raise AssertionError("the deltas were read")
 
 

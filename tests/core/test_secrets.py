@@ -280,6 +280,16 @@ class TestSecret:
         assert CANARY not in told + repr(caught.value)
         assert caught.value.__context__ is caught.value.__cause__ is None
 
+    @pytest.mark.parametrize("odd", [12345, CANARY.encode()], ids=["number", "bytes"])
+    def test_what_is_no_text_is_refused_and_shows_nothing(self, odd: object) -> None:
+        """A provider may pass on what came as it came: no frame shows what was looked for."""
+        clean = scrubber([Secret(CANARY)])
+        told = clean("nothing in it")
+        with pytest.raises(TypeError, match="a text is cleaned") as caught:
+            clean(odd)  # type: ignore[arg-type]
+        assert CANARY not in with_locals(caught.value).replace(repr(odd), "")
+        assert told == "nothing in it"
+
     def test_a_callable_that_fails_gives_no_credential(self) -> None:
         """What a callable raises is told by its class; its words may hold the secret."""
         with pytest.raises(MissingCredentialError, match="KeyError") as caught:

@@ -631,7 +631,7 @@ class Patient(Policy):
         except ProxyLLMError as error:
             assert_type(opening.remaining(), float | None)
             assert_type(opening.is_last_resort, bool)
-            assert_type(opening.attempts, list[FailedAttempt])
+            assert_type(opening.attempts, tuple[FailedAttempt, ...])
             opening.failed(error)
             await opening.pause(1)
             attempt = await self.clients[0].open(request, opening)

@@ -135,8 +135,10 @@ class Connection(asyncio.BufferedProtocol):
 
     async def _dial(self, call: Call, *, tls: SSLContext | None) -> None:
         """Connect, unless that is done or not wanted any more; the call learns of it."""
+        if self._is_cut:
+            return
         call.reached("connecting")
-        if self._transport is None and not self._is_cut:
+        if self._transport is None:
             timeout = call.timeouts.connect
             self._socket = await dial(self._endpoint, self, tls=tls, timeout=timeout)
 
@@ -185,7 +187,7 @@ class Connection(asyncio.BufferedProtocol):
 
     @property
     def _is_awaited(self) -> bool:
-        """Whether a task waits for news."""
+        """Whether a task waits for news; one that has just been woken doesn't."""
         return self._waiter is not None and not self._waiter.done()
 
     def _news(self) -> asyncio.Future[None]:

@@ -11,7 +11,6 @@ Where nobody has to wait, as nearly always, this is a note of the time; only wai
 from __future__ import annotations
 
 import asyncio
-from time import monotonic
 from typing import TypeAlias
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -54,7 +53,7 @@ class Gate:
     async def enter(self, turn: Turn) -> None:
         """Wait until there is room, or until ``leave``, which ends a wait as well."""
         if not self.is_full:
-            self._inside[turn] = monotonic()
+            self._inside[turn] = self._loop.time()
             return
         admitted = self._waiting[turn] = self._loop.create_future()
         self._admit()
@@ -75,7 +74,7 @@ class Gate:
 
     def _admit(self) -> None:
         """Let in who has room, in the place of those, too, who are being opened for too long."""
-        now = monotonic()
+        now = self._loop.time()
         while self._waiting and self._has_room(now):
             turn = next(iter(self._waiting))
             admitted = self._waiting.pop(turn)

@@ -174,6 +174,8 @@ class WebSocket(Connection):
     async def _open(self, *, tls: SSLContext | None) -> None:
         call = self._call
         if self._query:
+            # As it is now: one that can't be had is the call's error, where asyncio would log it.
+            self._query = self._query._snapshot()
             call.conceal(self._query)
         call.on_abort(weakly(self.abort))
         if self._turn is not None:
@@ -201,7 +203,7 @@ class WebSocket(Connection):
             if self._turn is not None and self._wire.is_refused and not self._is_giving_up:
                 # A body that never ends must not hide the status behind a time-out.
                 self._is_giving_up = True
-                self._home.loop.call_later(REFUSAL_SECONDS, self._give_up)
+                self._home.loop.call_later(REFUSAL_SECONDS, weakly(self._give_up))
             self._follow()
 
     def _give_up(self) -> None:

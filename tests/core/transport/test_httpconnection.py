@@ -243,7 +243,7 @@ async def test_a_connection_made_too_late_is_cut() -> None:
     assert transport.done == ["abort"]
     await connection.open(parser, call := Call())
     connection.ask(REQUEST, Call())
-    assert (transport.written, call.phase) == (b"", "connecting")
+    assert (transport.written, call.phase) == (b"", "start")
 
 
 async def test_a_reset_after_the_end_is_no_fault(exchange: Exchange) -> None:

@@ -15,6 +15,7 @@ import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from unittest.mock import Mock
 from urllib.parse import quote
 
 import pytest
@@ -28,6 +29,7 @@ from modelplug.errors import (
     ConnectError,
     ConnectionLostError,
     HandshakeError,
+    MissingCredentialError,
     Phase,
     ProtocolError,
     ProxyLLMError,
@@ -39,6 +41,7 @@ from modelplug.errors import (
 )
 from modelplug.secrets import Secret
 from modelplug.transport import Endpoint
+from modelplug.transport.gate import AT_ONCE, Turn, gate_to
 from modelplug.transport.websocket import Refusal, WebSocket, connect
 from modelplug.transport.wire import Wire
 from tests.core.transport.peers import (
@@ -123,6 +126,38 @@ def phases_of(call: Call) -> list[tuple[Phase, str]]:
     reached: list[tuple[Phase, str]] = []
     call._on_phase = lambda phase: reached.append((phase, call.sent))
     return reached
+
+
+@both_ways
+async def test_a_query_that_can_t_be_had_is_the_call_s_error(ahead: bool) -> None:
+    """A secret that is fetched may fail: that is raised where it is asked for, and at once."""
+    message = "question" if ahead else None
+    async with Peer(silence) as peer:
+        with pytest.raises(MissingCredentialError):
+            async with connect(
+                peer.endpoint,
+                call=Call(),
+                query=Secret(Mock(side_effect=KeyError)),
+                message=message,
+            ):
+                pytest.fail("there is nothing to ask with")
+
+
+async def test_a_call_that_is_cut_at_the_gate_has_not_connected() -> None:
+    """What ends there was in no phase but the first."""
+    endpoint = Endpoint.parse("ws://127.0.0.1:1", allow_insecure=True)
+    gate = gate_to(endpoint)
+    inside = [Turn(endpoint) for _ in range(AT_ONCE)]
+    for turn in inside:
+        await gate.enter(turn)
+    call = Call()
+    reached = phases_of(call)
+    asking = asyncio.ensure_future(ask(endpoint, call=call))
+    await turns(3)
+    call.abort()
+    with pytest.raises(ConnectionLostError):
+        await asking
+    assert reached == []
 
 
 # Conversations that go well.

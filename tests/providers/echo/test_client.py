@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import modelplug_echo
 from modelplug import ConfigError, ModelMessage, ModelRequest, ServerError, Usage, new_client
 from tests.support.scripted import DIRECTIONS, Ask
 
@@ -85,3 +86,8 @@ def test_a_bad_option_is_refused(option: str) -> None:
     """An option that can't be is an error when the client is made."""
     with pytest.raises(ConfigError):
         new_client(f"echo?{option}")
+
+
+def test_the_package_gives_the_client() -> None:
+    """``modelplug_echo.EchoClient`` is the class behind the backend."""
+    assert isinstance(new_client("echo"), modelplug_echo.EchoClient)  # type: ignore[arg-type]  # lazy
