@@ -21,7 +21,23 @@ TLS_SHUTDOWN = 0.1
 
 
 class _Frugal(SSLProtocol):
+    """With a small buffer; who writes learns at once that the peer doesn't read.
+
+    asyncio's hands all that it has encrypted to the transport below, and tells of that one's
+    being full with the next write, if there is one. A question is one write.
+    """
+
     max_size = 8192
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._app_protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        is_full = self._ssl_writing_paused or self._app_writing_paused  # type: ignore[attr-defined]  # asyncio's own
+        if not is_full:  # once more, by what had been left over
+            self._app_protocol.resume_writing()
 
 
 async def secured(

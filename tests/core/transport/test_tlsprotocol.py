@@ -39,6 +39,15 @@ class Reading(asyncio.Protocol):
         self.received = b""
         self.transport: asyncio.Transport | None = None
         self.over = asyncio.Event()
+        self.is_paused = False
+
+    def pause_writing(self) -> None:
+        """See ``asyncio.Protocol``."""
+        self.is_paused = True
+
+    def resume_writing(self) -> None:
+        """See ``asyncio.Protocol``."""
+        self.is_paused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See ``asyncio.Protocol``."""
@@ -72,6 +81,29 @@ async def connected(peer: Peer) -> AsyncIterator[socket.socket]:
     address = peer.endpoint.host, peer.endpoint.port
     await asyncio.get_running_loop().sock_connect(connection, address)
     yield connection
+
+
+async def test_who_writes_learns_whether_the_peer_reads(certificates: Certificates) -> None:
+    """Also of the one write that there is; and that it goes on."""
+    sent, may_read = bytes(20_000_000), asyncio.Event()
+
+    async def hesitate(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await may_read.wait()
+        await reader.readexactly(len(sent))
+        await silence(reader, writer)
+
+    protocol = Reading()
+    async with Peer(hesitate, tls=certificates.server) as peer, connected(peer) as connection:
+        await secured(connection, protocol, certificates.client, host="127.0.0.1", timeout=None)
+        assert protocol.transport is not None
+        try:
+            protocol.transport.write(sent)
+            assert protocol.is_paused
+            may_read.set()
+            await until(lambda: not protocol.is_paused)
+        finally:
+            protocol.transport.abort()
+            await protocol.over.wait()
 
 
 async def test_what_is_much_longer_than_the_buffer_comes_whole(certificates: Certificates) -> None:
