@@ -380,11 +380,13 @@ def test_the_library_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.records == []
 
 
-def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who lacks websockets learns what to install, whichever module is imported first."""
-    monkeypatch.setitem(sys.modules, "websockets.client", None)
-    for name in ("wire", "websocket"):
+@pytest.mark.parametrize("part", ["client", "frames", "utils"])
+def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    """Who lacks websockets, or a part, learns what to install, whichever module comes first."""
+    monkeypatch.setitem(sys.modules, f"websockets.{part}", None)
+    for name in ("plainframes", "upgrade", "wire", "websocket"):
         monkeypatch.delitem(sys.modules, f"modelplug.transport.{name}", raising=False)
+    for name in ("wire", "websocket"):
         with pytest.raises(MissingDependencyError) as caught:
             importlib.import_module(f"modelplug.transport.{name}")
         assert caught.value.hint == 'pip install "modelplug[websocket]"'
