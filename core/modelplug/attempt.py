@@ -81,8 +81,10 @@ class Attempt:
             del cause  # its traceback holds this frame: no cycle
 
     async def _made(self) -> Pieces:
-        self._source = self._make()
-        del self._make  # it holds the question
+        make = self._make
+        del self._make  # it holds the question, also where it raises
+        self._source = make()
+        del make
         return await self._source.__anext__()
 
     def next(self, *, after_nothing: bool = False) -> Coroutine[object, object, Pieces]:

@@ -12,7 +12,7 @@ import os
 from struct import pack
 
 # In C, where that could be built.
-from websockets.frames import apply_mask  # type: ignore[attr-defined]
+from websockets.frames import apply_mask  # type: ignore[attr-defined]  # not in its __all__
 
 __all__ = ["CLOSE", "TEXT", "PlainFrames", "farewell", "masked"]
 

@@ -15,7 +15,7 @@ from modelplug.errors import ConnectionLostError, HandshakeError
 from modelplug.transport import Endpoint, gate
 from modelplug.transport.gate import AT_ONCE, Turn, gate_to
 from modelplug.transport.websocket import WebSocket, connect
-from tests.core.transport.peers import Peer, accept, answering, silence, turns, until
+from tests.core.transport.peers import Handler, Peer, accept, answering, silence, turns, until
 
 PLACE = Endpoint(scheme="ws", host="127.0.0.1", port=80)
 
@@ -94,17 +94,22 @@ def test_each_loop_has_a_gate_of_its_own() -> None:
             loop.close()
 
 
-@pytest.mark.usefixtures("held")
-async def test_a_handshake_holds_its_place_until_it_is_answered() -> None:
-    """The call behind isn't connecting yet, so no clock of connecting runs for it."""
-    answer = asyncio.Event()
+def agreeing_after(answer: asyncio.Event) -> Handler:
+    """A peer that agrees to a WebSocket when it is told to, and says no more."""
 
-    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def agree(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await answer.wait()
         await accept(reader, writer)
         await silence(reader, writer)
 
-    async with Peer(slow) as peer, AsyncExitStack() as rooms:
+    return agree
+
+
+@pytest.mark.usefixtures("held")
+async def test_a_handshake_holds_its_place_until_it_is_answered() -> None:
+    """The call behind isn't connecting yet, so no clock of connecting runs for it."""
+    answer = asyncio.Event()
+    async with Peer(agreeing_after(answer)) as peer, AsyncExitStack() as rooms:
         calls = [Call() for _ in range(AT_ONCE + 1)]
         opening = [asyncio.ensure_future(opened(call, peer.endpoint, rooms)) for call in calls]
         await until(lambda: {"open"} == {call.phase for call in calls[:AT_ONCE]})
@@ -118,13 +123,7 @@ async def test_a_handshake_holds_its_place_until_it_is_answered() -> None:
 async def test_one_that_asks_ahead_holds_its_place_until_it_is_answered() -> None:
     """Its block begins before that; and its place is free before the block ends."""
     answer = asyncio.Event()
-
-    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await answer.wait()
-        await accept(reader, writer)
-        await silence(reader, writer)
-
-    async with Peer(slow) as peer, AsyncExitStack() as rooms:
+    async with Peer(agreeing_after(answer)) as peer, AsyncExitStack() as rooms:
         calls = [Call() for _ in range(AT_ONCE + 1)]
         first = [opened(call, peer.endpoint, rooms, "question") for call in calls[:AT_ONCE]]
         await asyncio.gather(*first)
