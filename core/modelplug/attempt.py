@@ -80,12 +80,11 @@ class Attempt:
         finally:
             del cause  # its traceback holds this frame: no cycle
 
-    async def _made(self) -> Pieces:
+    def _made(self) -> Awaitable[Pieces]:
         make = self._make
         del self._make  # it holds the question, also where it raises
         self._source = make()
-        del make
-        return await self._source.__anext__()
+        return self._source.__anext__()
 
     def next(self, *, after_nothing: bool = False) -> Coroutine[object, object, Pieces]:
         """The provider's next pieces, to be awaited.

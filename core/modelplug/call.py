@@ -11,7 +11,7 @@ from time import monotonic
 from modelplug.errors import Phase, ProxyLLMError, Sent, UnsupportedOptionError
 from modelplug.output import Answer
 from modelplug.request import ModelRequest
-from modelplug.secrets import Credential, Secret, scrubber
+from modelplug.secrets import Credential, Scrubber, Secret
 from modelplug.timeouts import STANDARD, Timeouts
 
 __all__ = ["Call", "warn"]
@@ -77,7 +77,7 @@ class Call:
         attempt: int = 1,
         answer: Answer | None = None,
         credentials: Callable[[], Credential] = Credential,
-        on_phase: Callable[[Phase], None] | None = None,
+        on_phase: Callable[[Phase, int], None] | None = None,
     ) -> None:
         self.timeouts = timeouts or STANDARD
         self.deadline = deadline
@@ -133,7 +133,7 @@ class Call:
         if not text:
             return text
         if self._scrub is None:  # made at the first need: most calls have none
-            self._scrub = scrubber(self._concealed)
+            self._scrub = Scrubber(self._concealed)
         return self._scrub(text)
 
     def remaining(self) -> float | None:
@@ -154,7 +154,7 @@ class Call:
         self.phase = phase
         self.sent = sent or _SENT_BY_PHASE.get(phase, self.sent)
         if self._on_phase is not None:
-            self._on_phase(phase)
+            self._on_phase(phase, self.attempt)
 
     def note(
         self,

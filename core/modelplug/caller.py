@@ -104,16 +104,14 @@ class Caller:
         """Read a stream to its end, on the loop thread of the process; its final output."""
         return bridge.run(stream.final)
 
-    async def attempt(self, request: ModelRequest, opening: Opening, *, blocking: bool) -> Attempt:
-        """One attempt at a call, whose answer has begun; ``blocking`` says by which method."""
+    def attempt(self, request: ModelRequest, opening: Opening, *, blocking: bool) -> Attempt:
+        """One attempt at a call, to be begun; ``blocking`` says by which method."""
         self._check()
         asked = complete(request, self._client)
         call = self._call(asked, opening)
         asked = fitting(asked, call, self._client, opening=opening)
         opening.begin(call)
-        attempt = Attempt(call, partial(self._source, asked, call, blocking), opening.clock)
-        await attempt.begin()
-        return attempt
+        return Attempt(call, partial(self._source, asked, call, blocking), opening.clock)
 
     async def models(self) -> list[ModelMetadata]:
         """What the service says of its models, under the clocks of a call."""
@@ -179,7 +177,7 @@ class Caller:
             attempt=clock.attempt,
             answer=answer,
             credentials=self._client.params.credential,
-            on_phase=partial(clock.enter, attempt=clock.attempt),
+            on_phase=clock.enter,
         )
 
     def _source(

@@ -374,17 +374,24 @@ class ProxyLLMClient(ABC):
         """
         stream = opening.stream()
         if stream is not None:
-            self.__streams[id(stream)] = stream  # closing this client cuts it
+            self.__streams.setdefault(id(stream), stream)  # closing this client cuts it
         try:
-            opening.begun = await self.__caller.attempt(
-                request, opening, blocking=self.__blocks(opening)
-            )
-        except ProxyLLMError as error:
+            attempt = self.__attempt(request, opening)
+            del request  # nobody keeps a question for as long as its answer takes to begin
+            await attempt.begin()
+        except ProxyLLMError:
             # Another client may serve it, which this one has no say in.
             self.__streams.pop(id(stream), None)
+            raise
+        opening.begun = attempt
+        return attempt
+
+    def __attempt(self, request: ModelRequest, opening: Opening) -> Attempt:
+        try:
+            return self.__caller.attempt(request, opening, blocking=self.__blocks(opening))
+        except ProxyLLMError as error:
             error.complete(backend=self.backend, model=self.model_for(request))
             raise
-        return opening.begun
 
     def timeouts_of(self, request: ModelRequest) -> Timeouts:
         """The clocks of a request: its own, or the client's."""

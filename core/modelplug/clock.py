@@ -155,7 +155,7 @@ class Clock:
         """Seconds until the deadline, never below 0; None without one."""
         return None if self._deadline is None else max(0.0, self._deadline - self.loop.time())
 
-    def enter(self, phase: Phase, *, attempt: int | None = None) -> None:
+    def enter(self, phase: Phase, attempt: int | None = None) -> None:
         """Begin a phase, with its limit; from any thread.
 
         Args:

@@ -15,7 +15,7 @@ from modelplug.factory import made
 from modelplug.params import ProxyModelParameters, RequestDefaults, SecretReference, is_callable
 from modelplug.policies.fallback import asked_of, unheard_deadline
 from modelplug.request import ModelRequest, OnUnsupported, RequestLike
-from modelplug.secrets import MASK, Credential, Secret, scrubber
+from modelplug.secrets import MASK, Credential, Scrubber, Secret
 from modelplug.settings import CLOCKS, Origin, Part, Settings, rightful
 from modelplug.timeouts import STANDARD, Timeouts
 
@@ -156,7 +156,7 @@ def _explain(asked: Alternative, request: RequestLike | None, *, is_fallback: bo
         client = made(configuration)
     except MissingCredentialError as error:
         failures.append(error)  # a plugin that can't do without, even to be asked about
-    clean = scrubber(secrets)
+    clean = Scrubber(secrets)
     model = client.default_model if client else configuration.params.model
     told = Explanation(
         backend=configuration.backend.name,

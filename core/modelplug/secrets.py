@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus
 
 from modelplug.errors import InvalidCredentialError, MissingCredentialError, ProxyLLMError
 
-__all__ = ["Credential", "Secret", "scrub", "scrubber"]
+__all__ = ["Credential", "Scrubber", "Secret", "scrub"]
 
 MASK = "**********"
 
@@ -119,7 +119,7 @@ class Secret:
         return latest  # the same one as long as it is the same, with its spellings
 
     def _spellings(self) -> Sequence[str]:
-        """All forms that ``scrubber`` looks for, and for it alone: as secret as the text itself.
+        """All forms that a ``Scrubber`` looks for, and for it alone: as secret as the text itself.
 
         Raises:
             InvalidCredentialError: see ``reveal``.
@@ -175,36 +175,46 @@ class Credential:
 
 
 def scrub(text: str, secrets: Iterable[Secret]) -> str:
-    """``text`` without the secrets; see ``scrubber``."""
-    return scrubber(secrets)(text)
+    """``text`` without the secrets; see ``Scrubber``."""
+    return Scrubber(secrets)(text)
 
 
-def scrubber(secrets: Iterable[Secret]) -> Callable[[str], str]:
+class Scrubber:
     """What takes the secrets out of a text: raw, URL-encoded, base64, hexadecimal or JSON.
 
     For what a server says: it may well repeat what it was sent. Forms of fewer than eight
     characters stay, they would tear holes into ordinary words.
-    """
-    fixed = tuple({each.reveal(): each for each in map(Secret._snapshot, secrets)}.values())
-    known = ""  # one text that has nothing in it
 
-    def clean(text: str) -> str:
-        nonlocal known
-        if text == known:
+    Args:
+        secrets: as they are now.
+
+    Raises:
+        InvalidCredentialError: one can't be had; see ``Secret.reveal``.
+        MissingCredentialError: the same.
+    """
+
+    __slots__ = ("_clean", "_secrets")
+
+    def __init__(self, secrets: Iterable[Secret]) -> None:
+        fixed = map(Secret._snapshot, secrets)
+        self._secrets = tuple({each.reveal(): each for each in fixed}.values())
+        self._clean = ""  # one text that has nothing in it
+
+    def __call__(self, text: str) -> str:
+        """``text`` without the secrets."""
+        if text == self._clean:
             return text  # a session's name, say, which the provider and then the core clean
         if not isinstance(text, str):
             # Before any form is made: a traceback with locals would show it.
             raise TypeError(f"a text is cleaned, not a {type(text).__name__}")
-        forms = _found(text, fixed)
+        forms = _found(text, self._secrets)
         if not forms:
-            known = text
+            self._clean = text
             return text
         forms.sort(key=len, reverse=True)  # a form may be a part of another
         told = _masked(text, forms, MASK)
         # A secret with asterisks may begin in a mask and end in what follows it.
-        return _masked(text, forms, _BLOCKS) if _found(told, fixed) else told
-
-    return clean
+        return _masked(text, forms, _BLOCKS) if _found(told, self._secrets) else told
 
 
 def _found(text: str, secrets: Iterable[Secret]) -> list[str]:

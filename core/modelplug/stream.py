@@ -298,10 +298,8 @@ class ModelStream:
         clock.abort = opening.abort
         if self._cut_by is not None:
             raise self._cut_by
-        begin = self._open
-        del self._open  # it holds the question
         try:
-            attempt = await begin(opening)
+            attempt = await self._begin(opening)
         except BaseException:
             self._attempt = opening.begun  # which a policy had, and failed to hand on
             raise
@@ -310,6 +308,11 @@ class ModelStream:
             opening.begun = None
         self._answer.attempts = opening.attempts
         return attempt
+
+    def _begin(self, opening: Opening) -> Awaitable[Attempt]:
+        begin = self._open
+        del self._open  # it holds the question
+        return begin(opening)
 
     async def _finish(self, finish: Finish) -> ModelOutput:
         attempt, call, clock = self._running()

@@ -11,7 +11,7 @@ from typing import SupportsIndex
 
 from fuzz.canaries import FORMS, expect_hidden, planted
 from modelplug import InvalidCredentialError, Secret
-from modelplug.secrets import MASK, scrubber
+from modelplug.secrets import MASK, Scrubber
 
 __all__ = ["check", "mutate"]
 
@@ -58,7 +58,7 @@ def check(data: bytes) -> None:
     first, _, said = data.decode(errors="surrogateescape").partition("\n")
     texts = [text for text in map(usable, first.split("\t")[:_MOST]) if text]
     text = planted(said, *texts)
-    clean = scrubber(map(Secret, texts))
+    clean = Scrubber(map(Secret, texts))
     Counted.work = 0
     told = str(clean(Counted(text)))
     # A look for each form, of which a secret has some dozens, and a pass for each that is found.

@@ -23,7 +23,7 @@ from modelplug import (
     Secret,
     ServerError,
 )
-from modelplug.secrets import scrubber
+from modelplug.secrets import Scrubber
 from modelplug.transport.handshake import Answer
 from modelplug_spark.codes import MEANINGS, NOTICE, SPLIT, refused
 from modelplug_spark.protocol import SparkProtocol
@@ -32,7 +32,7 @@ __all__ = ["check", "mutate"]
 
 KEY = "Zq7Canary+X9/Zq7Canary="
 
-SCRUB = scrubber([Secret(KEY)])
+SCRUB = Scrubber([Secret(KEY)])
 
 _BY_STATUS: dict[int, type[ProxyLLMError]] = {
     **dict.fromkeys((401, 403), AuthenticationError),

@@ -115,11 +115,13 @@ class TestReached:
 
     def test_the_clocks_are_told_of_each_phase(self) -> None:
         """Whoever keeps the clocks hears of every phase, in order, after it has begun."""
-        heard: list[tuple[Phase, Phase]] = []
-        call = Call(on_phase=lambda phase: heard.append((phase, call.phase)))
+        heard: list[tuple[Phase, Phase, int]] = []
+        call = Call(
+            attempt=2, on_phase=lambda phase, attempt: heard.append((phase, call.phase, attempt))
+        )
         phases: list[Phase] = ["connecting", "open", "sent"]
         each(partial(call.reached, phase) for phase in phases)
-        assert list(zip(phases, phases, strict=True)) == heard
+        assert heard == [(phase, phase, 2) for phase in phases]
 
 
 class TestNote:

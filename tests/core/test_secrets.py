@@ -28,7 +28,7 @@ from modelplug import (
     ProxyModelParameters,
     Secret,
 )
-from modelplug.secrets import MASK, scrub, scrubber
+from modelplug.secrets import MASK, Scrubber, scrub
 
 UNTIMED = run_with(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -283,7 +283,7 @@ class TestSecret:
     @pytest.mark.parametrize("odd", [12345, CANARY.encode()], ids=["number", "bytes"])
     def test_what_is_no_text_is_refused_and_shows_nothing(self, odd: object) -> None:
         """A provider may pass on what came as it came: no frame shows what was looked for."""
-        clean = scrubber([Secret(CANARY)])
+        clean = Scrubber([Secret(CANARY)])
         told = clean("nothing in it")
         with pytest.raises(TypeError, match="a text is cleaned") as caught:
             clean(odd)  # type: ignore[arg-type]
@@ -462,7 +462,7 @@ def test_no_form_is_shorter_than_its_secret(secret: str) -> None:
 def test_texts_of_any_length_are_scrubbed_in_any_order() -> None:
     """What a short text had no need of is there for a long one, and stays."""
     short, long = "short-secret", "a-secret-that-is-much-longer-than-the-other"
-    clean = scrubber([Secret(long), Secret(short)])
+    clean = Scrubber([Secret(long), Secret(short)])
     for text in (f"<{short}>", f"<{long}{short}>", f"<{short}>", f"<{long}>", "x"):
         cleaned = clean(text)
         assert not [secret for secret in (short, long) if secret in cleaned]
@@ -480,7 +480,7 @@ def test_a_text_that_was_clean_is_known() -> None:
             self.looks += 1
             return super().__contains__(part)
 
-    clean = scrubber([Secret(CANARY)])
+    clean = Scrubber([Secret(CANARY)])
     said = Looked("a session's name, of some length")
     assert said == clean(said)
     looks = said.looks
