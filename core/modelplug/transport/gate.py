@@ -11,6 +11,7 @@ Where nobody has to wait, as nearly always, this is a note of the time; only wai
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import TypeAlias
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -109,9 +110,9 @@ class Turn:
     def __init__(self, endpoint: Endpoint) -> None:
         self._gate = gate_to(endpoint)
 
-    async def begin(self) -> None:
-        """Wait for room, or for ``end``."""
-        await self._gate.enter(self)
+    def begin(self) -> Awaitable[None]:
+        """What waits for room, or for ``end``."""
+        return self._gate.enter(self)
 
     def end(self) -> None:
         """Make room for the next, however often."""

@@ -12,7 +12,7 @@ that is open.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from modelplug.errors import (
@@ -131,9 +131,9 @@ class Wire:
         self._key = generate_key()
         self._protocol: ClientProtocol | None = None
         self._plain: PlainFrames | None = PlainFrames(max_size=max_size)
-        self._answer = Answer()
-        self._fragments: list[bytes] = []
-        self._parting: list[bytes] = []
+        self._answer: Answer | None = None
+        self._fragments: list[bytes] | None = None
+        self._parting: tuple[bytes, ...] = ()
         self._fault: Callable[[], ProxyLLMError] | None = None
 
     def request(self, query: Secret) -> bytes:
@@ -144,23 +144,17 @@ class Wire:
         """A text message as it is to be written."""
         return masked(TEXT, message)
 
-    def answers(self) -> list[bytes]:
+    def answers(self) -> Sequence[bytes]:
         """What is to be written without having been asked for: pongs and close frames."""
-        if self._protocol is None and not self._parting:
-            return []
-        answers, self._parting = self._parting, []
+        answers, self._parting = self._parting, ()
         if self._protocol is not None:
-            answers += filter(None, self._protocol.data_to_send())
+            answers += tuple(filter(None, self._protocol.data_to_send()))
         return answers
 
     def feed(self, received: bytes) -> None:
         """Take the next bytes."""
         if not self.is_open:
-            head, received = self._answer.feed(received)
-            if self._protocol is None and agrees(head, key=self._key):
-                self._agreed()
-            else:
-                self._parse(head)
+            received = self._shake_hands(received)
         if received and self.is_open and self._plain is not None and not self.has_ended:
             received = self._plain.cut(received, self.messages)
             if received:
@@ -169,6 +163,16 @@ class Wire:
                     return
         if received:
             self._parse(received)
+
+    def _shake_hands(self, received: bytes) -> bytes:
+        """Take the next bytes of the server's answer; those that come behind it."""
+        answer = self._answer = self._answer or Answer()
+        head, received = answer.feed(received)
+        if self._protocol is None and agrees(head, key=self._key):
+            self._agreed()
+        else:
+            self._parse(head)
+        return received
 
     def feed_eof(self) -> None:
         """The server sends nothing more."""
@@ -182,7 +186,7 @@ class Wire:
     def finish(self) -> None:
         """End it well, with a close frame for ``answers`` if the server has agreed."""
         if self.is_open and not self.has_ended:
-            self._parting.append(masked(CLOSE, _NORMAL))
+            self._parting += (masked(CLOSE, _NORMAL),)
         self._end(None)
 
     def lose(self, error: Exception | None) -> None:
@@ -200,7 +204,7 @@ class Wire:
     @property
     def is_refused(self) -> bool:
         """Whether the server has refused, and only the end of what it says is to come."""
-        return not self.is_open and not self.has_ended and self._answer.is_refusal
+        return self._answer is not None and not self.has_ended and self._answer.is_refusal
 
     @property
     def has_failed(self) -> bool:
@@ -227,7 +231,8 @@ class Wire:
     def _agreed(self) -> None:
         self.is_open = True
         self._protocol = None
-        del self._answer, self._on_refusal  # which are for the handshake alone
+        self._answer = None
+        del self._on_refusal  # which is for the handshake alone
 
     def _is_farewell(self, received: bytes) -> bool:
         """End it well if the server says so, plainly, as it does behind most answers.
@@ -241,7 +246,7 @@ class Wire:
             close = None  # for the library to refuse
         if told is None or close is None:
             return False
-        self._parting.append(masked(CLOSE, told))
+        self._parting += (masked(CLOSE, told),)
         self._close(close)
         return True
 
@@ -274,20 +279,20 @@ class Wire:
 
     def _judge(self, protocol: ClientProtocol, *, at_eof: bool) -> None:
         """End the handshake if the answer is complete, well or badly."""
-        error = protocol.handshake_exc
+        error, answer = protocol.handshake_exc, self._answer or Answer()
         if error is None and protocol.state is not State.CONNECTING:
             self._agreed()
-        elif self._answer.is_enough or (at_eof and self._answer.may_be_http):
+        elif answer.is_enough or (at_eof and answer.may_be_http):
             self.lose(None)
         elif error is not None:
             # The error itself is not kept: it holds the server's answer, and frames.
             told = misunderstanding(error, self._scrub)
             wrong = f"{self._endpoint} didn't agree to a WebSocket ({told})"
-            fault = partial(HandshakeError, wrong, status=self._answer.status)
+            fault = partial(HandshakeError, wrong, status=answer.status)
             self._end(self._refusal() or fault)
 
     def _refusal(self) -> Callable[[], ProxyLLMError] | None:
-        refusal = None if self.is_open else self._answer.refusal(self._scrub)
+        refusal = None if self._answer is None else self._answer.refusal(self._scrub)
         return None if refusal is None else partial(self._on_refusal, refusal)
 
     def _lost(self, error: Exception | None) -> Callable[[], ProxyLLMError]:
@@ -301,11 +306,12 @@ class Wire:
             protocol.fail(CloseCode.UNSUPPORTED_DATA)
             self._end(partial(SchemaError, f"{self._endpoint} sent a binary message"))
         elif frame.opcode in (Opcode.TEXT, Opcode.CONT):
-            self._fragments.append(bytes(frame.data))
+            fragments = self._fragments = self._fragments or []
+            fragments.append(bytes(frame.data))
             if frame.fin:
-                self.messages.append(b"".join(self._fragments))
-                self._fragments.clear()
-            elif len(self._fragments) >= _MOST_FRAGMENTS:
+                self.messages.append(b"".join(fragments))
+                self._fragments = None
+            elif len(fragments) >= _MOST_FRAGMENTS:
                 protocol.fail(CloseCode.MESSAGE_TOO_BIG)
                 wrong = f"{self._endpoint} sent a message in more than {_MOST_FRAGMENTS} pieces"
                 self._end(partial(TooLargeError, wrong))
@@ -321,4 +327,4 @@ class Wire:
         if not self.has_ended:
             self.has_ended = True
             self._fault = fault
-            self._fragments.clear()
+            self._fragments = None

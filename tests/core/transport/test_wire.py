@@ -127,7 +127,7 @@ def test_pings_are_answered() -> None:
     wire = opened()
     wire.feed(frame(b"a", fin=False) + frame(b"p", opcode=PING) + frame(b"b", opcode=CONTINUED))
     [pong] = wire.answers()
-    assert (pong[:2], wire.messages, wire.answers()) == (bytes([0x8A, 0x81]), [b"ab"], [])
+    assert (pong[:2], wire.messages, wire.answers()) == (bytes([0x8A, 0x81]), [b"ab"], ())
 
 
 @pytest.mark.parametrize(
@@ -341,7 +341,7 @@ def test_one_that_ends_before_the_server_agrees_says_nothing() -> None:
     """A close frame is for a WebSocket."""
     wire = wire_to()
     wire.finish()
-    assert (wire.has_ended, wire.failure(), wire.answers()) == (True, None, [])
+    assert (wire.has_ended, wire.failure(), wire.answers()) == (True, None, ())
 
 
 def test_each_failure_is_a_new_error() -> None:
