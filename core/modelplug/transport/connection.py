@@ -13,16 +13,15 @@ import threading
 import weakref
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
-from functools import partial
 from ssl import SSLContext
 from types import MethodType, TracebackType
-from typing import Generic, TypeVar, TypeVarTuple, cast
+from typing import Generic, Self, TypeVar, TypeVarTuple, cast
 
 from modelplug.call import Call
 from modelplug.transport.dial import dial
 from modelplug.transport.endpoint import Endpoint
 
-__all__ = ["Connection", "Home", "Opened", "weakly"]
+__all__ = ["Connection", "Home", "Opened", "Weakly"]
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -211,13 +210,13 @@ class Opened(AbstractAsyncContextManager[T], Generic[T]):
     Args:
         opened: what the block gets.
         opening: gets it ready; called once, and forgotten: it may hold a question.
-        leave: lets go of it, also where ``opening`` fails.
+        leave: lets go of it, also where ``opening`` fails; a function of its class.
     """
 
     __slots__ = ("_leave", "_opened", "_opening")
 
     def __init__(
-        self, opened: T, opening: Callable[[], Awaitable[None]], leave: Callable[[], None]
+        self, opened: T, opening: Callable[[], Awaitable[None]], leave: Callable[[T], None]
     ) -> None:
         self._opened = opened
         self._opening = opening
@@ -229,7 +228,7 @@ class Opened(AbstractAsyncContextManager[T], Generic[T]):
         try:
             await opening
         except BaseException:
-            self._leave()
+            self._leave(self._opened)
             raise
         return self._opened
 
@@ -239,24 +238,33 @@ class Opened(AbstractAsyncContextManager[T], Generic[T]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._leave()
+        self._leave(self._opened)
 
 
-def weakly(method: Callable[[*Ts], None], *args: *Ts) -> Callable[[], None]:
-    """Call a method without a hold on whose it is: a connection holds its call, say.
+class Weakly(weakref.ref[object]):
+    """A call of a method without a hold on whose it is: a connection holds its call, say.
 
     Args:
         method: bound to something that may be gone when it is called.
         args: for it.
     """
+
     # No WeakMethod: each has closures of its own, half a KiB for each stream that is open.
-    bound = cast(MethodType, method)
-    return partial(_call_alive, weakref.ref(bound.__self__), bound.__func__, *args)
 
+    __slots__ = ("_args", "_function")
 
-def _call_alive(owner: weakref.ref[object], function: Callable[..., None], *args: object) -> None:
-    if (alive := owner()) is not None:
-        function(alive, *args)
+    def __new__(cls, method: Callable[[*Ts], None], *args: *Ts) -> Self:
+        """A reference to whose the method is."""
+        return super().__new__(cls, cast(MethodType, method).__self__)
+
+    def __init__(self, method: Callable[[*Ts], None], *args: *Ts) -> None:
+        self._function = cast(MethodType, method).__func__
+        self._args = args
+
+    def __call__(self) -> None:
+        """Call it, unless nobody is left whose it is."""
+        if (owner := super().__call__()) is not None:
+            self._function(owner, *self._args)
 
 
 def receive_buffer(loop: asyncio.AbstractEventLoop, *, secure: bool) -> memoryview:

@@ -124,7 +124,7 @@ class Connections:
             endpoint=endpoint, method=method, query=query, headers=headers or {}, body=body
         )
         response = Response(endpoint, call, self)
-        return Opened(response, partial(response._open, asked, on_refusal), response._leave)
+        return Opened(response, partial(response._open, asked, on_refusal), Response._leave)
 
     def close(self) -> None:
         """Cut all connections, and take no more requests; from any thread, as often as you like.

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from modelplug.call import Call
 from modelplug.errors import WrongUseError
-from modelplug.transport.connection import Connection, weakly
+from modelplug.transport.connection import Connection, Weakly
 from modelplug.transport.endpoint import Endpoint
 from modelplug.transport.gate import Turn
 from modelplug.transport.httpparser import ResponseParser
@@ -95,7 +95,7 @@ class HttpConnection(Connection):
         self._parser = parser
         self._unread = 0
         self._set_timer(None)
-        call.on_abort(weakly(self.abort, parser))
+        call.on_abort(Weakly(self.abort, parser))
         async with Turn(self._endpoint) if self._transport is None else nullcontext():
             await self._dial(call, tls=tls)
         if self._transport is not None:

@@ -28,7 +28,7 @@ from ssl import SSLContext
 from modelplug.call import Call
 from modelplug.errors import ConnectionLostError, ProxyLLMError, WrongUseError
 from modelplug.secrets import Secret
-from modelplug.transport.connection import Connection, Opened, weakly
+from modelplug.transport.connection import Connection, Opened, Weakly
 from modelplug.transport.endpoint import Endpoint
 from modelplug.transport.gate import Turn
 from modelplug.transport.handshake import REFUSAL_SECONDS, Refusal
@@ -82,7 +82,7 @@ def connect(
     ws = WebSocket(endpoint, call, wire, query=query)
     if message is not None:
         ws.send(message)
-    return Opened(ws, partial(ws._open, tls=tls), ws.abort)
+    return Opened(ws, partial(ws._open, tls=tls), WebSocket.abort)
 
 
 class WebSocket(Connection):
@@ -177,7 +177,7 @@ class WebSocket(Connection):
             # As it is now: one that can't be had is the call's error, where asyncio would log it.
             self._query = self._query._snapshot()
             call.conceal(self._query)
-        call.on_abort(weakly(self.abort))
+        call.on_abort(Weakly(self.abort))
         if self._turn is not None:
             await self._turn.begin()
         await self._dial(call, tls=tls)
@@ -203,7 +203,7 @@ class WebSocket(Connection):
             if self._turn is not None and self._wire.is_refused and not self._is_giving_up:
                 # A body that never ends must not hide the status behind a time-out.
                 self._is_giving_up = True
-                self._home.loop.call_later(REFUSAL_SECONDS, weakly(self._give_up))
+                self._home.loop.call_later(REFUSAL_SECONDS, Weakly(self._give_up))
             self._follow()
 
     def _give_up(self) -> None:

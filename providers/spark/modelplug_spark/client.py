@@ -115,7 +115,7 @@ class SparkLLMClient(ProxyLLMClient):
         self, request: ModelRequest, call: Call
     ) -> tuple[AbstractAsyncContextManager[WebSocket], SparkProtocol]:
         """The connection on which a request is asked, to be opened, and what reads the answer."""
-        options = self._options(request)
+        options, scrub = self._options(request), call.scrub
         credential = call.credential()
         endpoint, message = self._asked(request, call, options, app_id=credential.app_id)
         connection = connect(
@@ -123,10 +123,10 @@ class SparkLLMClient(ProxyLLMClient):
             call=call,
             query=_signed(endpoint, credential, call),
             message=message,
-            on_refusal=partial(_refused, scrub=call.scrub),
+            on_refusal=partial(_refused, scrub),
         )
         strict = options.sequence == "strict"
-        return connection, SparkProtocol(strict_sequence=strict, scrub=call.scrub)
+        return connection, SparkProtocol(strict_sequence=strict, scrub=scrub)
 
     def _options(self, request: ModelRequest) -> SparkOptions:
         """As ``options_for`` has them; without any, which is most usual, nothing is validated."""
@@ -188,7 +188,7 @@ def _pieces(
     return pieces
 
 
-def _refused(refusal: Refusal, *, scrub: Callable[[str], str]) -> ProxyLLMError:
+def _refused(scrub: Callable[[str], str], refusal: Refusal) -> ProxyLLMError:
     return refused(refusal, now=time.time(), scrub=scrub)
 
 

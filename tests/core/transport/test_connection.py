@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 
 from modelplug.transport import Endpoint
-from modelplug.transport.connection import Connection, Home, Opened, receive_buffer, weakly
+from modelplug.transport.connection import Connection, Home, Opened, Weakly, receive_buffer
 
 ENDPOINT = Endpoint(scheme="https", host="127.0.0.1", port=443, path="/v1")
 
@@ -107,7 +107,7 @@ class TestOpened:
         door = Door()
 
         async def block() -> None:
-            async with Opened(door, lambda: door.open("open"), door.leave) as opened:
+            async with Opened(door, lambda: door.open("open"), Door.leave) as opened:
                 assert (opened, door.done) == (door, ["open"])
                 raise KeyError
 
@@ -119,14 +119,14 @@ class TestOpened:
         """It may be open half-way."""
         door = Door(fault=KeyError())
         with pytest.raises(KeyError):
-            await Opened(door, lambda: door.open("open"), door.leave).__aenter__()
+            await Opened(door, lambda: door.open("open"), Door.leave).__aenter__()
         assert door.done == ["open", "left"]
 
     async def test_how_it_was_opened_is_forgotten(self) -> None:
         """That may hold a long question."""
         door, question = Door(), Door()
         held = weakref.ref(question)
-        async with Opened(door, partial(door.open, cast(str, question)), door.leave):
+        async with Opened(door, partial(door.open, cast(str, question)), Door.leave):
             door.done.clear()
             del question
             assert held() is None
@@ -135,7 +135,7 @@ class TestOpened:
 def test_a_weak_call_reaches_what_is_alive_and_holds_nothing() -> None:
     """Whose it is goes when nobody else wants it; then nothing happens."""
     door, gone = Door(), list[str]()
-    leave = weakly(door.leave, "soon")
+    leave = Weakly(door.leave, "soon")
     leave()
     assert door.done == ["soon"]
     weakref.finalize(door, gone.append, "gone")

@@ -128,7 +128,7 @@ async def failure(endpoint: Endpoint, **options: object) -> ProxyLLMError:
 def phases_of(call: Call) -> list[tuple[Phase, str]]:
     """A list that gets each phase that the call reaches from now on, with its ``sent``."""
     reached: list[tuple[Phase, str]] = []
-    call._on_phase = lambda phase: reached.append((phase, call.sent))
+    call._on_phase = lambda phase, _: reached.append((phase, call.sent))
     return reached
 
 
@@ -948,7 +948,7 @@ async def test_a_call_is_freed_at_once_when_it_is_over() -> None:
     """Nothing that a call and its connection hold makes a cycle around the answer."""
 
     class Witness:
-        def heard(self, phase: Phase) -> None:
+        def heard(self, phase: Phase, attempt: int) -> None:
             """A call holds whom it reports to."""
 
     connections = Connections()

@@ -124,7 +124,7 @@ async def ask(
 def phases_of(call: Call) -> list[tuple[Phase, str]]:
     """A list that gets each phase that the call reaches from now on, with its ``sent``."""
     reached: list[tuple[Phase, str]] = []
-    call._on_phase = lambda phase: reached.append((phase, call.sent))
+    call._on_phase = lambda phase, _: reached.append((phase, call.sent))
     return reached
 
 
@@ -944,7 +944,7 @@ async def test_a_call_is_freed_at_once_when_it_is_over(ahead: bool) -> None:
     """Nothing that a call and its connection hold makes a cycle around the answer."""
 
     class Witness:
-        def heard(self, phase: Phase) -> None:
+        def heard(self, phase: Phase, attempt: int) -> None:
             """A call holds whom it reports to."""
 
     witness = Witness()
@@ -985,7 +985,7 @@ async def test_the_loop_may_end_right_after(tls: Certificates | None) -> None:
 
     async def abandon(endpoint: Endpoint) -> None:
         sent = asyncio.Event()
-        call = Call(on_phase=lambda phase: sent.set() if phase == "sent" else None)
+        call = Call(on_phase=lambda phase, _: sent.set() if phase == "sent" else None)
         asking = asyncio.ensure_future(ask(endpoint, call=call, tls=tls))
         await sent.wait()
         assert not asking.done()
