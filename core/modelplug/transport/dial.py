@@ -16,7 +16,9 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import cache, lru_cache, partial
 from itertools import zip_longest
 from ssl import SSLContext, SSLError
@@ -205,12 +207,29 @@ def _drop(attempt: _Attempt) -> None:
         attempt.result().close()
 
 
+def _connects_at_once(connection: socket.socket, target: Any) -> bool:
+    """Whether a socket that has begun to connect has done so, as to a server on this machine.
+
+    Linux has its answer before the first call is back, and tells with the second: that spares
+    the event loop's selector, and one of its turns, a tenth of a request. For any other server it
+    is as if ``sock_connect`` alone had been called.
+    """
+    if sys.platform != "linux":
+        return False
+    for _ in range(2):
+        with suppress(BlockingIOError):
+            connection.connect(target)
+            return True
+    return False
+
+
 async def _attempt(address: _Address) -> socket.socket:
     family, kind, protocol, _, target = address
     connection = socket.socket(family, kind, protocol)
     try:
         connection.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(connection, target)
+        if not _connects_at_once(connection, target):
+            await asyncio.get_running_loop().sock_connect(connection, target)
     except BaseException:
         connection.close()
         raise

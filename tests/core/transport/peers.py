@@ -75,6 +75,7 @@ class Peer:
         error: BaseException | None,
         trace: types.TracebackType | None,
     ) -> None:
+        await turns(5)  # in which whoever has just connected arrives: asyncio would lose it
         self._server.close()
         for task in self._tasks:
             task.cancel()

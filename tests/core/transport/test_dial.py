@@ -116,6 +116,49 @@ async def test_a_name_is_looked_up() -> None:
         assert (await dialled(replace(peer.endpoint, host="localhost")))[1] == peer.endpoint.port
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems tell later")
+async def test_a_server_on_this_machine_is_connected_to_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The event loop has nothing to wait for; where nobody listens that shows at once, too."""
+    running = asyncio.get_running_loop()
+    monkeypatch.setattr(running, "sock_connect", partial(raising, AssertionError()))
+    async with Peer(silence) as peer:
+        assert await dialled(peer.endpoint) == ("127.0.0.1", peer.endpoint.port)
+    with pytest.raises(ConnectError):
+        await dial.dial(peer.endpoint, Recording())
+
+
+async def test_a_server_elsewhere_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the event loop, as ever: here as on a system that doesn't tell at once."""
+    monkeypatch.setattr(sys, "platform", "elsewhere")
+    async with Peer(silence) as peer:
+        assert await dialled(peer.endpoint) == ("127.0.0.1", peer.endpoint.port)
+    with pytest.raises(ConnectError):
+        await dial.dial(peer.endpoint, Recording())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems aren't asked twice")
+def test_one_that_has_not_connected_after_two_calls_is_waited_for() -> None:
+    """More would be a loop that waits; what else goes wrong is an error at once."""
+    asked: list[object] = []
+
+    class Slow(socket.socket):
+        def connect(self, target: object) -> None:
+            asked.append(target)
+            raise BlockingIOError
+
+    class Cut(socket.socket):
+        def connect(self, target: object) -> None:
+            raise OSError(errno.ENETUNREACH, "unreachable")
+
+    with Slow() as slow, Cut() as cut:
+        assert not dial._connects_at_once(slow, ("127.0.0.1", 1))
+        with pytest.raises(OSError, match="unreachable"):
+            dial._connects_at_once(cut, ("127.0.0.1", 1))
+    assert asked == [("127.0.0.1", 1)] * 2
+
+
 def test_the_interpreter_exits_amid_a_look_up() -> None:
     """A look-up can't be ended, and nobody waits for it at exit."""
     script = """
@@ -454,6 +497,7 @@ async def test_what_was_checked_is_what_is_connected_to(
         raise ConnectionRefusedError(errno.ECONNREFUSED, "refused")
 
     monkeypatch.setattr(running, "sock_connect", sock_connect)
+    monkeypatch.setattr(dial, "_connects_at_once", lambda *_: False)  # nor does it try
     with pytest.raises(ConnectError):
         await dial.dial(service(), Recording())
     assert (reached, resolver.asked) == ([(PUBLIC, 4430)], ["a.example"])
