@@ -269,7 +269,7 @@ def is_content(delta: Delta) -> bool:
     return bool(delta.text or delta.reasoning or delta.tool_call or delta.sources or delta.extra)
 
 
-def several(pieces: Pieces) -> Sequence[object]:
+def several(pieces: object) -> Sequence[object]:
     """What a provider has yielded, as a list, whether it is one piece or several."""
     return pieces if isinstance(pieces, (list, tuple)) else (pieces,)
 

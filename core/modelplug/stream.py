@@ -123,7 +123,16 @@ class ModelStream:
                 raise closed_early(self.partial)
             if self._ended:
                 raise StopAsyncIteration
-            self._batch = iter(await self._wait(after_nothing=is_empty))
+            self._begin_read()
+            # Not in a coroutine of its own: that is one object less for each stream that waits.
+            try:
+                pieces = await self._next(after_nothing=is_empty)
+            except BaseException as error:  # noqa: BLE001  # raised by what ends the stream
+                await self._end_with(error)
+            finally:
+                self._end_read()
+            # Mostly they are a list: a call less for each.
+            self._batch = iter(pieces if type(pieces) is list else several(pieces))
             is_empty = True  # or one of them is returned above
 
     async def take(self) -> list[ModelOutput]:
@@ -253,30 +262,24 @@ class ModelStream:
         call.reached("streaming")
         self._tell(FirstDelta, seconds=self._first_delta)
 
-    async def _wait(self, *, after_nothing: bool) -> Sequence[object]:
-        """The provider's next pieces, for one reader at a time.
-
-        On any failure the stream is ended and closed first.
-        """
+    def _begin_read(self) -> None:
+        """A task is going to wait for the provider's next pieces: one at a time."""
         if self._reading:
             raise WrongUseError("two tasks read one stream", hint="give each a stream of its own")
         if self._clock is not None and self._clock.loop is not asyncio.get_running_loop():
             raise WrongUseError("a stream is read on the loop where it began")
         self._reading = True
-        try:
-            if self._attempt is not None:
-                pieces = await self._attempt.next(after_nothing=after_nothing)
-                # Mostly it is one: a call less for each.
-                return pieces if type(pieces) is list else several(pieces)
-            self._attempt = await self._opened()
-            first, self._attempt.first = self._attempt.first, ()
-            return first
-        except BaseException as error:  # noqa: BLE001  # raised by what ends the stream
-            await self._end_with(error)
-        finally:
-            self._reading = False
-            if self._reader_gone is not None:
-                self._reader_gone.set()
+
+    def _next(self, *, after_nothing: bool) -> Awaitable[object]:
+        """The provider's next pieces, to be awaited."""
+        if self._attempt is None:
+            return self._opened()
+        return self._attempt.next(after_nothing=after_nothing)
+
+    def _end_read(self) -> None:
+        self._reading = False
+        if self._reader_gone is not None:
+            self._reader_gone.set()
 
     async def _end_with(self, cause: BaseException) -> NoReturn:
         """End the stream with what a wait has raised, and raise that."""
@@ -290,8 +293,8 @@ class ModelStream:
         finally:
             del cause  # its traceback holds this frame: no cycle
 
-    async def _opened(self) -> Attempt:
-        """The attempt that serves, when its answer begins."""
+    async def _opened(self) -> Sequence[object]:
+        """The pieces with which the answer begins, once it does."""
         clock = self._clock = Clock()
         self._started_ms = time.time_ns() // 1_000_000
         opening = self._opening = Opening(self, clock=clock, answer=self._answer)
@@ -307,7 +310,9 @@ class ModelStream:
             # The clock knows the opening: a dropped stream's provider is not to live on in there.
             opening.begun = None
         self._answer.attempts = opening.attempts
-        return attempt
+        self._attempt = attempt
+        first, attempt.first = attempt.first, ()
+        return first
 
     def _begin(self, opening: Opening) -> Awaitable[Attempt]:
         begin = self._open
