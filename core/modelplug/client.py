@@ -372,26 +372,22 @@ class ProxyLLMClient(ABC):
         Raises:
             ProxyLLMError: the attempt failed before its first delta, and left nothing behind.
         """
-        stream = opening.stream()
+        model, stream = self.model_for(request), opening.stream()
         if stream is not None:
-            self.__streams.setdefault(id(stream), stream)  # closing this client cuts it
+            # Closing this client cuts it; mostly it is there, and needs no second reference.
+            self.__streams.setdefault(id(stream), stream)
         try:
-            attempt = self.__attempt(request, opening)
-            del request  # nobody keeps a question for as long as its answer takes to begin
+            blocking = self.__blocks(opening)
+            attempt = self.__caller.attempt(request, opening, blocking=blocking)
+            del request  # this keeps no question for as long as its answer takes to begin
             await attempt.begin()
-        except ProxyLLMError:
+        except ProxyLLMError as error:
             # Another client may serve it, which this one has no say in.
             self.__streams.pop(id(stream), None)
+            error.complete(backend=self.backend, model=model)
             raise
         opening.begun = attempt
         return attempt
-
-    def __attempt(self, request: ModelRequest, opening: Opening) -> Attempt:
-        try:
-            return self.__caller.attempt(request, opening, blocking=self.__blocks(opening))
-        except ProxyLLMError as error:
-            error.complete(backend=self.backend, model=self.model_for(request))
-            raise
 
     def timeouts_of(self, request: ModelRequest) -> Timeouts:
         """The clocks of a request: its own, or the client's."""

@@ -7,7 +7,7 @@ import contextlib
 import gc
 import pickle
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -15,6 +15,7 @@ from modelplug import (
     AttemptFailed,
     AuthenticationError,
     BadRequestError,
+    Call,
     CallFinished,
     CallStarted,
     CircuitOpenError,
@@ -31,6 +32,7 @@ from modelplug import (
     IdleTimeoutError,
     LifecycleError,
     LocalLimitError,
+    MissingCredentialError,
     ModelRequest,
     OverloadedError,
     ProxyLLMClient,
@@ -38,6 +40,7 @@ from modelplug import (
     ProxyModelParameters,
     QuotaError,
     RateLimitError,
+    Secret,
     ServerError,
     Timeouts,
     TotalTimeoutError,
@@ -465,6 +468,27 @@ def test_who_was_skipped_is_named(
     assert kinds == [CallStarted, AttemptFailed, FirstDelta, CallFinished]
     assert [expected] * 2 == [(each.backend, each.model) for each in events[:2]]
     assert {(each.backend, each.model) for each in events[2:]} == {("b", "scripted")}
+
+
+class Forgetful(AsyncScripted):
+    """One whose secret can't be had any more when it is looked for in an error."""
+
+    def _begin(self, request: ModelRequest, call: Call) -> Sequence[Step]:
+        call.conceal(Secret(self._gone))
+        return super()._begin(request, call)
+
+    def _gone(self) -> str:
+        raise FileNotFoundError
+
+
+def test_one_that_fails_once_more_as_it_ends_is_named() -> None:
+    """What goes wrong while an attempt is ended is its own, and not of the one before."""
+    first, second = named("a"), Forgetful(ServerError)
+    second.backend = "b"
+    first.close()
+    with pytest.raises(MissingCredentialError) as caught:
+        Fallback(first, second).sync_generate("hi")
+    assert (caught.value.backend, caught.value.model) == ("b", "scripted")
 
 
 def test_the_second_one_that_is_skipped_is_named() -> None:
