@@ -261,6 +261,10 @@ class Weakly(weakref.ref[object]):
         self._function = cast(MethodType, method).__func__
         self._args = args
 
+    # References to one owner are equal; calls of its methods needn't be.
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
     def __call__(self) -> None:
         """Call it, unless nobody is left whose it is."""
         if (owner := super().__call__()) is not None:
