@@ -120,13 +120,27 @@ async def test_a_name_is_looked_up() -> None:
 async def test_a_server_on_this_machine_is_connected_to_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The event loop has nothing to wait for; where nobody listens that shows at once, too."""
+    """The event loop has nothing to wait for."""
     running = asyncio.get_running_loop()
     monkeypatch.setattr(running, "sock_connect", partial(raising, AssertionError()))
     async with Peer(silence) as peer:
         assert await dialled(peer.endpoint) == ("127.0.0.1", peer.endpoint.port)
-    with pytest.raises(ConnectError):
-        await dial.dial(peer.endpoint, Recording())
+
+
+async def test_one_that_is_refused_leaves_others_their_turn(refusing: tuple[str, int]) -> None:
+    """An app that asks again and again until its server is up can be cancelled all the same."""
+    endpoint = Endpoint(scheme="ws", host=refusing[0], port=refusing[1], path="/")
+
+    async def ask_until_it_is_up() -> None:
+        while True:
+            with suppress(ConnectError):
+                await dial.dial(endpoint, Recording())
+
+    asking = asyncio.ensure_future(ask_until_it_is_up())
+    await turns(5)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
 
 
 async def test_a_server_elsewhere_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,23 +154,37 @@ async def test_a_server_elsewhere_is_waited_for(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems aren't asked twice")
 def test_one_that_has_not_connected_after_two_calls_is_waited_for() -> None:
-    """More would be a loop that waits; what else goes wrong is an error at once."""
+    """More would be a loop that waits; what goes wrong is for the event loop to tell."""
     asked: list[object] = []
 
     class Slow(socket.socket):
-        def connect(self, target: object) -> None:
-            asked.append(target)
-            raise BlockingIOError
+        told = errno.EINPROGRESS
 
-    class Cut(socket.socket):
-        def connect(self, target: object) -> None:
-            raise OSError(errno.ENETUNREACH, "unreachable")
+        def connect_ex(self, target: object) -> int:
+            asked.append(target)
+            return self.told
+
+    class Cut(Slow):
+        told = errno.ENETUNREACH
 
     with Slow() as slow, Cut() as cut:
         assert not dial._connects_at_once(slow, ("127.0.0.1", 1))
-        with pytest.raises(OSError, match="unreachable"):
-            dial._connects_at_once(cut, ("127.0.0.1", 1))
-    assert asked == [("127.0.0.1", 1)] * 2
+        assert not dial._connects_at_once(cut, ("127.0.0.1", 1))
+    assert asked == [("127.0.0.1", 1)] * 4
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="tasks begin later there")
+async def test_a_race_may_be_over_as_it_begins(resolve: Resolve) -> None:
+    """Where tasks run at once, one that has failed doesn't end it for the next."""
+    running = asyncio.get_running_loop()
+    running.set_task_factory(getattr(asyncio, "eager_task_factory"))  # noqa: B009  # new in 3.12
+    try:
+        async with Peer(silence) as peer:
+            resolve(("127.0.0.2", peer.endpoint.port), ("127.0.0.1", peer.endpoint.port))
+            endpoint = replace(peer.endpoint, host="a.example")
+            assert await dialled(endpoint) == ("127.0.0.1", peer.endpoint.port)
+    finally:
+        running.set_task_factory(None)
 
 
 def test_the_interpreter_exits_amid_a_look_up() -> None:
