@@ -32,7 +32,6 @@ from modelplug import (
     IdleTimeoutError,
     LifecycleError,
     LocalLimitError,
-    MissingCredentialError,
     ModelRequest,
     OverloadedError,
     ProxyLLMClient,
@@ -478,17 +477,18 @@ class Forgetful(AsyncScripted):
         return super()._begin(request, call)
 
     def _gone(self) -> str:
-        raise FileNotFoundError
+        raise ServerError("whoever keeps it is out")
 
 
 def test_one_that_fails_once_more_as_it_ends_is_named() -> None:
-    """What goes wrong while an attempt is ended is its own, and not of the one before."""
-    first, second = named("a"), Forgetful(ServerError)
-    second.backend = "b"
-    first.close()
-    with pytest.raises(MissingCredentialError) as caught:
-        Fallback(first, second).sync_generate("hi")
-    assert (caught.value.backend, caught.value.model) == ("b", "scripted")
+    """What goes wrong while an attempt is ended is its own, too."""
+    first = Forgetful(OverloadedError)
+    first.backend = "a"
+    (failed,) = Fallback(first, named("b")).sync_generate("hi").attempts
+    assert isinstance(failed, FailedAttempt)
+    assert isinstance(failed.error, ServerError)
+    told = (failed.backend, failed.model, failed.error.backend, failed.error.model)
+    assert told == ("a", "scripted", "a", "scripted")
 
 
 def test_the_second_one_that_is_skipped_is_named() -> None:
