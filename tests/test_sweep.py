@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, NamedTuple
@@ -285,9 +286,14 @@ def test_a_policy_lets_go_wherever_a_call_is_cancelled(
     assert points(attempt) >= 10
 
 
+@pytest.mark.parametrize("platform", [sys.platform, "elsewhere"])
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
-def test_a_socket_is_let_go_wherever_its_call_is_cancelled() -> None:
+def test_a_socket_is_let_go_wherever_its_call_is_cancelled(
+    monkeypatch: pytest.MonkeyPatch, platform: str
+) -> None:
     """The service sees it gone while the loop runs; no descriptor, thread or task is left."""
+    # Linux doesn't wait for a server on the same machine: here it is to be as it is for others.
+    monkeypatch.setattr(sys, "platform", platform)
 
     def attempt(first: int, again: int | None) -> End:
         before = (len(os.listdir("/proc/self/fd")), threading.active_count())
@@ -296,7 +302,8 @@ def test_a_socket_is_let_go_wherever_its_call_is_cancelled() -> None:
         assert before == (len(os.listdir("/proc/self/fd")), threading.active_count())
         return found
 
-    assert points(attempt) >= 5  # connecting, the handshake, and three messages
+    # The transport and three messages, and elsewhere connecting besides.
+    assert points(attempt) >= 4 + (platform == "elsewhere")
 
 
 async def spark_attempt(upstream: WebSocketUpstream, first: int, again: int | None) -> End:

@@ -336,9 +336,13 @@ async def test_a_loop_that_isnt_asyncios_connects_by_itself(
         assert await dialled(peer.endpoint) == ("127.0.0.1", peer.endpoint.port)
 
 
+@pytest.mark.parametrize("platform", [sys.platform, "elsewhere"])
 @pytest.mark.parametrize("addresses", [1, 2])
-async def test_cancelled_at_any_turn_of_the_loop(resolve: Resolve, addresses: int) -> None:
+async def test_cancelled_at_any_turn_of_the_loop(
+    resolve: Resolve, monkeypatch: pytest.MonkeyPatch, addresses: int, platform: str
+) -> None:
     """Wherever the race stands when it is cancelled, no socket is left."""
+    monkeypatch.setattr(sys, "platform", platform)
     async with Peer(silence) as peer:
         endpoint = replace(peer.endpoint, host="a.example")
         resolve(*[("127.0.0.1", peer.endpoint.port)] * addresses)
