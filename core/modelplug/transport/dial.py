@@ -38,6 +38,7 @@ _STAGGER = 0.25
 """Seconds that an address has to itself before the next is tried beside it (RFC 8305)."""
 
 _CONNECTED = (0, errno.EISCONN)
+"""What ``connect`` says of a socket that is connected; Linux says 0."""
 
 _Address: TypeAlias = tuple[int, int, int, str, Any]
 """As getaddrinfo gives it: family, type, protocol, canonical name, the socket's address."""
